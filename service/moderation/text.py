@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from service.moderation.folding import Folded, fingerprint, fold
+
+__all__ = ["Folded", "canonical", "fingerprint", "fold"]
+
 SPACE = " \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 """White space inside a line, as the ranges of a character class: ECMAScript's set, so that `trimEnd` agrees."""
 

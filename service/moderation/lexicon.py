@@ -1,0 +1,62 @@
+"""The words that are watched for, and where they stand in a folded text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from service.moderation.matcher import Matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from service.moderation.text import Folded
+
+Severity = Literal["mild", "strong", "slur"]
+Reach = Literal["exact", "word", "glued", "within"]
+
+
+class Entry(Struct, frozen=True):
+    """One word of the lexicon with everything that is said of it."""
+
+    word: str
+    category: str
+    severity: Severity
+    reach: Reach = "word"
+    """`exact`: whole words, only as they are spelled here. `word`: whole words, also in disguise. `glued`: also
+    run together with everyday words. `within`: anywhere inside a word."""
+    forms: tuple[str, ...] = ()
+    """Inflections and common spellings, the word itself left out."""
+    exceptions: tuple[str, ...] = ()
+    """Words and phrases in which the word means nothing bad."""
+
+
+class Hit(Struct, frozen=True):
+    """A word of the lexicon at a place of the stored text."""
+
+    start: int
+    end: int
+    word: str
+    category: str
+    severity: Severity
+
+
+class Lexicon:
+    """All entries, made ready for matching; it holds no state, so threads may share it."""
+
+    def __init__(self, entries: Iterable[Entry], *, ordinary: Iterable[str] = (), joints: Iterable[str] = ()) -> None:
+        self.entries = tuple(entries)
+        self.categories = tuple(sorted({entry.category for entry in self.entries}))
+        self._matcher = Matcher(self.entries, frozenset(ordinary), frozenset(joints))
+
+    def hits(self, folded: Folded) -> tuple[Hit, ...]:
+        """Return the words found, in the order of the text, each place once."""
+        matches = self._matcher.matches(folded)
+        if not matches:
+            return ()
+        hits: dict[tuple[int, int, str], Hit] = {}
+        for start, end, entry in sorted(matches, key=lambda match: match[:2]):
+            span = folded.span(start, end)
+            hits.setdefault((*span, entry.word), Hit(*span, entry.word, entry.category, entry.severity))
+        return tuple(hits.values())
