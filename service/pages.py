@@ -17,8 +17,7 @@ ADDRESS = re.compile(
 DEFAULT_PORT = {"http": "80", "https": "443"}
 UPPER_CASE = re.compile("[A-Z]+")
 TRACKING = re.compile(
-    r"(utm_[^=]*|at_campaign|at_medium|dclid|fbclid|gad_source|gbraid|gclid|igshid|li_fat_id|mc_cid|mc_eid|msclkid"
-    r"|ttclid|twclid|wbraid|yclid|_ga|_gl)(=|\Z)",
+    r"(utm_[^=]*|at_campaign|at_medium|gad_source|([dgy]|fb|tt|tw)clid|msclkid|[gw]braid|igshid|mc_[ce]id|_g[al])(=|\Z)",
     re.IGNORECASE | re.ASCII,
 )
 
