@@ -1,0 +1,203 @@
+"""Finds links in a text: written plainly, without a scheme, or in disguise."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from service.moderation.domains import ENDINGS, KNOWN, SHORTENERS, WORDS, listed
+from service.moderation.plain import plain as plain_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEME = re.compile(
+    r"(?<![a-z0-9])(h[a-z*]{2}ps?|ftps?|fxps?)(\s?(?:\[:\]|[:;])?\s?[/\\]{2}\s?)(?:[^\s/\\?#]*@)?([^\s<>\"'/\\?#]+)"
+)
+SPELLED = r"\s?[\[({<]\s?(?:\.|dot|punkt|point|punto)\s?[\])}>]\s?"
+DOTTED = re.compile(r"(?<![\w@.-])\w[\w-]*+(?:\.\w[\w-]*+)++(?![\w@-]*+@)")
+"""Labels with dots between them, not beside an `@`."""
+DISGUISED = re.compile(rf"(?<![\w@.-])\w[\w-]*+(?:(?:{SPELLED}|\sdot\s|\s\.\s?|\.\s?)\w[\w-]*+)++")
+JOINT = re.compile(rf"({SPELLED})|(\sdot\s)|(\s\.\s?|\.\s)|\.")
+HINT = re.compile(r"\.(?=[^\W\d])")
+SPACED_HINT = re.compile(r"\. (?=(?:com|org|edu|gov|xyz|biz)\b)")
+REST = re.compile(r"(?::\d{1,5})?(?:[/?#][^\s<>\"]*)?")
+PLAIN_ENDINGS = listed("com net org")
+SURE_SPACED = listed("com org edu gov xyz biz")
+NOT_HOSTS = listed(
+    """
+    a an the this that these those of and or in on at to for from is was were are be it its by as with no not
+    pre post first second early late old new big whole entire original another every s us our your my their his her
+    another like since during after before through
+    """
+)
+"""Words before `dot com` that speak of the trade: `the dot com bubble`."""
+THE_TRADE = re.compile(
+    r"\s?-?(?:bubble|boom|bust|crash|era|craze|mania|compan|stock|start|billion|million|days|world|age)"
+)
+MOST = 25
+"""Links of one kind that are counted; a text with so many has too many for anybody."""
+TRAILING = ".,;:!?)]}>'\"*_~»”’…"
+LATIN = re.compile("[a-z\u00df-\u024f]")
+LOOKALIKE = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
+"""Greek, Cyrillic, Armenian and Cherokee: the scripts with letters that pass for Latin ones (UTS 39)."""
+
+
+class Link(Struct, frozen=True):
+    """One link, where it stands and which host it names."""
+
+    start: int
+    end: int
+    host: str
+    disguised: bool
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the host leads anywhere else."""
+        return self.host.removeprefix("www.") in SHORTENERS
+
+
+def find(plain: str, text: str) -> tuple[Link, ...]:
+    """Return the links of a text, given with its `plain()` form, in reading order, not overlapping."""
+    found: list[Link] = []
+    if "//" in plain or "\\\\" in plain:
+        found += islice(explicit(plain), MOST)
+    if HINT.search(plain):
+        found += islice(bare(plain, text), MOST)
+    if " dot " in plain or " ." in plain or "[" in plain or "(" in plain or "{" in plain or SPACED_HINT.search(plain):
+        found += islice(disguised(plain, text), MOST)
+    return apart(found) if found else ()
+
+
+def apart(links: list[Link]) -> tuple[Link, ...]:
+    """Return the links in order, without those that begin inside another."""
+    kept: list[Link] = []
+    for link in sorted(links, key=lambda link: (link.start, -link.end)):
+        if not kept or link.start >= kept[-1].end:
+            kept.append(link)
+    return tuple(kept)
+
+
+def explicit(plain: str) -> Iterator[Link]:
+    """Yield what begins with a scheme; a host needs no known ending there."""
+    for match in SCHEME.finditer(plain):
+        authority = re.sub(SPELLED, ".", match[3]).partition(":")[0].rstrip(TRAILING)
+        if not authority:
+            continue
+        honest = match[1] in {"http", "https", "ftp", "ftps"} and match[2] == "://"
+        tricked = authority != match[3].partition(":")[0].rstrip(TRAILING) or "@" in match[0]
+        yield link(plain, match.start(), match.end(3), authority, tricked=tricked or not honest)
+
+
+def bare(plain: str, text: str) -> Iterator[Link]:
+    """Yield hosts without a scheme that end in a known way."""
+    for match in DOTTED.finditer(plain):
+        labels = match[0].split(".")
+        if labels[0] == "www" and len(labels) > 2:  # noqa: PLR2004 - www, a name, an ending
+            yield link(plain, match.start(), match.end(), match[0])
+            continue
+        while len(labels) > 1 and labels[-1] not in ENDINGS and not labels[-1].startswith("xn--"):
+            del labels[-1]
+        host = ".".join(labels)
+        end = match.start() + len(host)
+        starts_a_sentence = labels[-1] not in PLAIN_ENDINGS and capitalised(text[end - len(labels[-1]) : end])
+        if len(labels) > 1 and not starts_a_sentence and certain(labels, plain[end : end + 2]):
+            yield link(plain, match.start(), end, host)
+
+
+def certain(labels: list[str], following: str) -> bool:
+    """Whether dotted words are a host, and no forgotten space or file name."""
+    host = ".".join(labels)
+    if labels[-1] not in WORDS:
+        return any(len(label) > 1 for label in labels[:-1]) or following.startswith("/")
+    name = labels[-2]
+    mixed = "-" in name.strip("-") or (not name.isalpha() and not name.isdigit())
+    path = following.startswith("/") and following[1:].strip().isalnum()
+    return mixed or path or host in KNOWN
+
+
+def disguised(plain: str, text: str) -> Iterator[Link]:
+    """Yield hosts whose dots are written out, bracketed or set apart."""
+    for match in DISGUISED.finditer(plain):
+        joints = list(JOINT.finditer(match[0]))
+        edges = [0, *(edge for joint in joints for edge in joint.span()), len(match[0])]
+        labels = [match[0][start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+        for last in range(len(joints), 0, -1):
+            joint = joints[last - 1]
+            ending = text[match.start() + joint.end() :][: len(labels[last])]
+            if (
+                joint.lastindex
+                and not capitalised(ending)
+                and ends_a_host(labels[last - 1], joint, labels[last], plain[match.start() + edges[2 * last + 1] :][:1])
+            ):
+                first = last - 1
+                while first and joined_alike(joints[first - 1], joint, labels[first - 1]):
+                    first -= 1
+                start, end = match.start() + edges[2 * first], match.start() + edges[2 * last + 1]
+                if not THE_TRADE.match(plain, end):
+                    yield link(plain, start, end, ".".join(labels[first : last + 1]), tricked=True)
+                break
+
+
+def capitalised(word: str) -> bool:
+    """Whether a word begins as a sentence does."""
+    return word[:1].isupper() and not word.isupper()
+
+
+def ends_a_host(name: str, joint: re.Match[str], ending: str, following: str) -> bool:
+    """Whether a joint between two words makes them the last two labels of a host."""
+    bracketed, spelled, _spaced = joint.groups()
+    if ending not in ENDINGS or name in NOT_HOSTS or not any(map(str.isalpha, name)):
+        return False
+    if bracketed:
+        return True
+    if spelled:
+        return ending not in WORDS
+    return ending in SURE_SPACED or (ending not in WORDS and following == "/")
+
+
+def joined_alike(joint: re.Match[str], last: re.Match[str], label: str) -> bool:
+    """Whether a host goes on to the left of a label."""
+    return joint.lastindex is None or (joint.lastindex == last.lastindex and label not in NOT_HOSTS)
+
+
+def link(plain: str, start: int, end: int, host: str, *, tricked: bool = False) -> Link:
+    """Return the link with its port and path, and its host as people read it."""
+    rest = REST.match(plain, end)
+    end = max(end, start + len(plain[start : rest.end() if rest else end].rstrip(TRAILING)))
+    host = readable(host.strip(".-"))
+    return Link(start, end, host, tricked or pretends(host))
+
+
+def readable(host: str) -> str:
+    """Return a host with its punycode labels (RFC 3492) decoded."""
+    if "xn--" not in host:
+        return host
+    return ".".join(decoded(label) for label in host.split("."))
+
+
+def decoded(label: str) -> str:
+    """Return one label decoded, or as it is when it is no punycode."""
+    try:
+        return label.removeprefix("xn--").encode().decode("punycode") if label.startswith("xn--") else label
+    except UnicodeError:
+        return label
+
+
+def pretends(host: str) -> bool:
+    """Whether a label of the host mixes Latin letters with their look-alikes."""
+    return not host.isascii() and any(LATIN.search(label) and LOOKALIKE.search(label) for label in host.split("."))
+
+
+def below(host: str, domains: frozenset[str]) -> bool:
+    """Whether a host is one of the domains or a name below one."""
+    labels = host.split(".")
+    return any(".".join(labels[first:]) in domains for first in range(len(labels)))
+
+
+def domain(written: str) -> str:
+    """Return a domain as hosts are compared: lower case, without `*.` or `www.`, no punycode."""
+    return readable(plain_form(written).strip().removeprefix("*.").removeprefix("www.").strip("."))
