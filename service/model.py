@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads annotations when it decodes
+from datetime import datetime
 from typing import Annotated, Literal
-from uuid import UUID  # noqa: TC003 - same
+from uuid import UUID
 
 from msgspec import Meta, Struct, field
 

@@ -1,0 +1,111 @@
+"""Builds everything, once: settings, database, stores, services, handlers, application."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import uuid_utils
+from aiohttp import web
+
+from service import wire
+from service.assets import PAGE_HEADERS, Assets
+from service.comments import Comments
+from service.desk import Desk
+from service.identity import Identity
+from service.judges import Judges
+from service.middleware import RateLimiter, members, observe, own_pages, preflight, rated, shared
+from service.moderators import Moderators
+from service.operators import Operators
+from service.postgres import Database
+from service.readers import Readers
+from service.routes import Route, openapi, table
+from service.store.comments import CommentStore
+from service.store.desk import DeskStore
+from service.store.identity import IdentityStore
+from service.store.pages import PageStore
+from service.store.sites import SiteStore
+from service.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from service.middleware import Handler
+    from service.moderation.lexicon import Lexicon
+    from service.settings import Settings
+
+SIGN_INS_PER_MINUTE = 10
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def new_id(at: datetime) -> UUID:
+    """Return a UUIDv7 (RFC 9562), whose order is that of time."""
+    return UUID(int=uuid_utils.uuid7(nanoseconds=int(at.timestamp()) * 10**9 + at.microsecond * 1000).int)
+
+
+def build(
+    settings: Settings,
+    url: str,
+    lexicon: Lexicon,
+    *,
+    now: Callable[[], datetime] = now,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> web.Application:
+    """Return the application that serves the database at `url`, which is connected when the application starts."""
+    database = Database(url)
+    telemetry = Telemetry()
+    identity = Identity(IdentityStore(database), settings.key(), now)
+    judges = Judges(SiteStore(database), lexicon, monotonic)
+    comments = Comments(CommentStore(database), PageStore(database), identity, telemetry, now=now, new_id=new_id)
+    routes = table(
+        Readers(comments, judges),
+        Desk(Moderators(DeskStore(database), now=now), identity, judges),
+        Operators(database, telemetry),
+        Assets(),
+    )
+    limiters = {
+        "/v1/comments": RateLimiter(settings.rate_per_minute, monotonic),
+        "/v1/desk/session": RateLimiter(SIGN_INS_PER_MINUTE, monotonic),
+    }
+    application = web.Application(
+        middlewares=[observe(telemetry, settings.proxies, monotonic=monotonic, new_request_id=lambda: str(uuid4()))]
+    )
+    document = openapi(routes)
+
+    async def give_document(request: web.Request) -> web.Response:
+        return wire.cached(request, document, wire.JSON, PAGE_HEADERS)
+
+    application.router.add_get("/openapi.json", give_document)
+    for route in routes:
+        application.router.add_route(route.method, route.path, _through_doors(route, identity, limiters))
+        if route.access == "pages" and route.method == "GET":
+            application.router.add_route("OPTIONS", route.path, preflight)
+
+    async def connected(_application: web.Application) -> AsyncIterator[None]:
+        await database.open()
+        yield
+        await database.close()
+
+    application.cleanup_ctx.append(connected)
+    return application
+
+
+def _through_doors(route: Route, identity: Identity, limiters: dict[str, RateLimiter]) -> Handler:
+    handler: Callable[..., Awaitable[web.StreamResponse]] = route.handler
+    if route.method == "POST" and route.path in limiters:
+        handler = rated(handler, limiters[route.path])
+    match route.access:
+        case "pages":
+            return shared(handler)
+        case "visitors":
+            return own_pages(handler)
+        case "members":
+            return own_pages(members(handler, identity))
+        case "anyone":
+            return handler

@@ -1,0 +1,148 @@
+"""What can happen to a comment on its way to a page: it is submitted, listed and counted."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from service.errors import CommentEmpty, CommentTooLong, IdempotencyKeyReused, PageClosed, ParentNotFound
+from service.model import LIMIT, Draft
+from service.moderation.text import canonical, fingerprint
+from service.store.comments import IdempotencyRace, Judged, Submitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.identity import Identity
+    from service.judges import Court
+    from service.store.comments import CommentStore, Shown
+    from service.store.pages import PageStore
+    from service.telemetry import Telemetry
+
+
+class Submission(NamedTuple):
+    """A comment as it arrives, its page key already canonical."""
+
+    page: str
+    title: str | None
+    author: str | None
+    body: str
+    parent: UUID | None
+    address: str
+    idempotency_key: str | None
+    request: bytes
+    """What must be the same for a repeated idempotency key to mean the same request."""
+
+
+class Thread(NamedTuple):
+    """A piece of a page's list of comments."""
+
+    approved: int
+    comments: list[Shown]
+    after: UUID | None
+
+
+class Comments:
+    """The readers' side of the service."""
+
+    def __init__(
+        self,
+        store: CommentStore,
+        pages: PageStore,
+        identity: Identity,
+        telemetry: Telemetry,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[datetime], UUID],
+    ) -> None:
+        self._store = store
+        self._pages = pages
+        self._identity = identity
+        self._telemetry = telemetry
+        self._now = now
+        self._new_id = new_id
+
+    async def submit(self, court: Court, submission: Submission) -> Submitted:
+        """Judge a comment and store it with what was found; a repeated idempotency key gives the first answer.
+
+        Raises CommentEmpty, CommentTooLong, PageClosed, ParentNotFound or IdempotencyKeyReused.
+        """
+        draft = self._draft(court.site.id, submission)
+        [known] = await self._store.facts([(draft, court.site.policy)])
+        if known.earlier:
+            return await self._again(draft, known.earlier, known.earlier_hash)
+        if known.page_closed:
+            raise PageClosed
+        if not known.parent_shown:
+            raise ParentNotFound
+        verdict = court.judge.judge(draft.body, known.facts, draft.author)
+        try:
+            counts = await self._store.add([Judged(draft, verdict, court.site.version)])
+        except IdempotencyRace:
+            return await self.submit(court, submission)
+        if draft.id not in counts:
+            raise PageClosed
+        self._telemetry.judged(verdict)
+        return Submitted(
+            id=draft.id,
+            page=draft.page,
+            parent=draft.parent,
+            author=draft.author,
+            body=draft.body,
+            status=verdict.status,
+            at=draft.at,
+            count=counts[draft.id],
+            findings=verdict.findings,
+        )
+
+    def _draft(self, site: int, submission: Submission) -> Draft:
+        body = canonical(submission.body)
+        if not body:
+            raise CommentEmpty
+        if len(body) > LIMIT:
+            raise CommentTooLong(limit=LIMIT, length=len(body))
+        at = self._now()
+        keys = self._identity.reader(site, submission.address, submission.author, at)
+        return Draft(
+            site=site,
+            id=self._new_id(at),
+            page=submission.page,
+            title=submission.title,
+            parent=submission.parent,
+            author=submission.author,
+            body=body,
+            at=at,
+            author_key=keys.author,
+            address_key=keys.address,
+            fingerprint=fingerprint(body),
+            idempotency_key=submission.idempotency_key,
+            request_hash=hashlib.blake2b(submission.request, digest_size=16).digest()
+            if submission.idempotency_key
+            else None,
+        )
+
+    async def _again(self, draft: Draft, earlier: UUID, request_hash: bytes | None) -> Submitted:
+        if request_hash != draft.request_hash:
+            raise IdempotencyKeyReused
+        submitted = await self._store.submitted(draft.site, earlier)
+        if submitted is None:
+            raise IdempotencyKeyReused  # the comment was retained no longer; its key stays spent
+        return submitted
+
+    async def thread(
+        self, site: int, key: str, order: Literal["newest", "oldest"], after: UUID | None, limit: int
+    ) -> Thread:
+        """Return approved comments of a page, and where the list goes on."""
+        page = await self._pages.page(site, key)
+        if page is None:
+            return Thread(0, [], None)
+        comments = await self._store.thread(site, page.page_id, order, after, limit + 1)
+        more = len(comments) > limit
+        return Thread(page.count, comments[:limit], comments[limit - 1].id if more else None)
+
+    async def counts(self, site: int, keys: Sequence[str]) -> dict[str, int]:
+        """Return the number of approved comments of each page, 0 for one that nobody has commented on."""
+        known = await self._pages.counts(site, keys)
+        return {key: known.get(key, 0) for key in keys}

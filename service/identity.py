@@ -1,0 +1,149 @@
+"""Who is calling: a reader by keyed hashes, a moderator by a session or a token."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from service.errors import SignInFailed, SignInRequired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from ipaddress import IPv4Network, IPv6Network
+    from uuid import UUID
+
+    from service.store.identity import Holder, IdentityStore, Kind
+
+SESSION = timedelta(hours=12)
+KEY_BYTES = 16
+SUBSCRIBER_BITS = 64
+"""An IPv6 subscriber holds a /64 at least (RFC 6177), so addresses inside it are one reader."""
+
+
+class ReaderKeys(NamedTuple):
+    """What stands for a reader in storage."""
+
+    author: bytes
+    address: bytes
+
+
+def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequence[IPv4Network | IPv6Network]) -> str:
+    """Return the address of a client: the last one in `X-Forwarded-For` that no trusted proxy vouches for.
+
+    A peer that is no trusted proxy is the client itself, whatever it says.
+    """
+    chain = [part.strip() for line in forwarded_for for part in line.split(",")]
+    address = peer or ""
+    while chain and _among(address, trusted):
+        candidate = chain.pop()
+        try:
+            address = str(ip_address(candidate))
+        except ValueError:
+            break
+    return address
+
+
+def _among(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
+
+
+def subscriber(address: str) -> str:
+    """Return what an address is limited by: itself, or its /64 in IPv6."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> SUBSCRIBER_BITS << SUBSCRIBER_BITS))
+    return str(parsed)
+
+
+class Identity:
+    """Keys of readers, and sessions and tokens of moderators."""
+
+    def __init__(self, store: IdentityStore, key: bytes, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._key = hashlib.blake2b(key, digest_size=32, person=b"trecento-readers").digest()
+        self._now = now
+        self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash(secrets.token_urlsafe())
+        # Each verification takes 64 MiB and a core (RFC 9106): a crowd at the door waits outside.
+        self._door = asyncio.Semaphore(2)
+
+    def reader(self, site: int, address: str, name: str | None, at: datetime) -> ReaderKeys:
+        """Return the keys of a reader; they change with the month, so nothing leads back to an address for long."""
+        place = f"{at:%Y-%m}/{site}/{subscriber(address)}"
+        return ReaderKeys(self._digest(f"author/{place}/{(name or '').casefold()}"), self._digest(f"address/{place}"))
+
+    def _digest(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), key=self._key, digest_size=KEY_BYTES).digest()
+
+    async def hash_password(self, password: str) -> str:
+        """Return the hash of a password."""
+        return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def sign_in(self, site: int, name: str, password: str) -> tuple[str, Holder]:
+        """Return the secret of a new session and its holder.
+
+        Raises SignInFailed after the same time whether or not the name exists.
+        """
+        account = await self._store.moderator(site, name)
+        async with self._door:
+            try:
+                await asyncio.to_thread(
+                    self._hasher.verify, account.password_hash if account else self._nobody, password
+                )
+            except VerificationError as error:
+                raise SignInFailed from error
+        if account is None:
+            raise SignInFailed
+        await self._store.drop_expired(site, self._now())
+        secret = await self.issue(site, account.id, "session", "", SESSION)
+        return secret, await self.holder(secret)
+
+    async def issue(self, site: int, moderator: UUID, kind: Kind, label: str, life: timedelta) -> str:
+        """Return a new secret that stands for a moderator; storage keeps its hash only."""
+        secret = f"{site}.{secrets.token_urlsafe(32)}"
+        at = self._now()
+        await self._store.add_credential(site, _hash(secret), moderator, kind, label, at, at + life)
+        return secret
+
+    async def holder(self, secret: str) -> Holder:
+        """Return who holds a secret.
+
+        Raises SignInRequired when it is unknown or has expired.
+        """
+        holder = await self._store.holder(_site(secret), _hash(secret), self._now())
+        if holder is None:
+            raise SignInRequired
+        return holder
+
+    async def sign_out(self, secret: str) -> None:
+        """End a session."""
+        await self._store.drop_credential(_site(secret), _hash(secret))
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
+
+
+def _site(secret: str) -> int:
+    """Read the site that a secret claims: it only leads to the row, whose hash covers it."""
+    claim = secret.partition(".")[0]
+    if not (claim.isascii() and claim.isdigit() and len(claim) <= 18):  # noqa: PLR2004 - digits that fit a bigint
+        raise SignInRequired
+    return int(claim)

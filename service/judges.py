@@ -1,0 +1,56 @@
+"""One judge for each site, compiled off the event loop and renewed when the site's policy changes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from service.errors import UnknownSite
+from service.moderation.judge import Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.moderation.lexicon import Lexicon
+    from service.store.sites import Site, SiteStore
+
+FRESH_SECONDS = 2.0
+"""How long a changed policy or origin may take to be seen."""
+
+
+class Court(NamedTuple):
+    """A site and the judge that its current policy makes."""
+
+    site: Site
+    judge: Judge
+    read_at: float
+
+
+class Judges:
+    """Sites by name, each with its judge."""
+
+    def __init__(self, store: SiteStore, lexicon: Lexicon, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._lexicon = lexicon
+        self._monotonic = monotonic
+        self._courts: dict[str, Court] = {}
+
+    async def of(self, name: str) -> Court:
+        """Return a site with its judge.
+
+        Raises UnknownSite.
+        """
+        court = self._courts.get(name)
+        now = self._monotonic()
+        if court and now - court.read_at < FRESH_SECONDS:
+            return court
+        site = await self._store.site(name)
+        if site is None:
+            self._courts.pop(name, None)
+            raise UnknownSite
+        if court and court.site.version == site.version:
+            court = Court(site, court.judge, now)
+        else:
+            court = Court(site, await asyncio.to_thread(Judge, site.policy, self._lexicon), now)
+        self._courts[name] = court
+        return court

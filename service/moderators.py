@@ -1,0 +1,83 @@
+"""What moderators do: they look at what waits, decide, and undo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from service.errors import DecisionConflict, NotFound, NothingToRestore
+from service.store.desk import Place, Ruling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from service.model import Status
+    from service.store.desk import Decision, DeskStore, Examined, Order, Queued
+    from service.store.identity import Holder
+
+Action = Literal["approve", "reject", "remove", "restore"]
+RESULTS: dict[Action, Status] = {"approve": "approved", "reject": "rejected", "remove": "removed"}
+
+
+def rule(
+    action: Action, expected: Status | None, reason: str | None, note: str | None
+) -> Callable[[Status, list[Decision]], Ruling | None]:
+    """Return the function that decides on one comment, given its status and its history.
+
+    It raises DecisionConflict when the comment is not what was expected, NothingToRestore when no moderator has
+    decided yet, and returns None when the comment is already what it should become.
+    """
+
+    def decide(status: Status, history: list[Decision]) -> Ruling | None:
+        latest = history[-1]
+        if expected is not None and status != expected:
+            raise DecisionConflict(current=status, latest=latest)
+        if action != "restore":
+            after = RESULTS[action]
+        elif latest.moderator is None or latest.from_status is None:
+            raise NothingToRestore(current=status)
+        else:
+            after = latest.from_status
+        return None if after == status else Ruling(status, after, reason, note)
+
+    return decide
+
+
+class Moderators:
+    """The desk's side of the service."""
+
+    def __init__(self, store: DeskStore, *, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    async def queue(
+        self, site: int, status: Status, order: Order, after: Place | None, words: str | None, limit: int
+    ) -> tuple[int, list[Queued], Place | None]:
+        """Return how many comments have a status, some of them, and where the list goes on."""
+        comments = await self._store.queue(site, status, order, after, words, limit + 1)
+        last = comments[limit - 1] if len(comments) > limit else None
+        total = await self._store.total(site, status)
+        return total, comments[:limit], Place(last.id, last.risk) if last else None
+
+    async def examine(self, site: int, comment: UUID) -> tuple[Examined, list[Decision]]:
+        """Return one comment with its history.
+
+        Raises NotFound.
+        """
+        found = await self._store.comment(site, comment)
+        if found is None:
+            raise NotFound("There is no such comment.")
+        return found, await self._store.history(site, comment)
+
+    async def decide(
+        self, holder: Holder, comment: UUID, decide: Callable[[Status, list[Decision]], Ruling | None]
+    ) -> Status:
+        """Carry out what `rule` made, and return the status after it.
+
+        Raises NotFound, DecisionConflict or NothingToRestore.
+        """
+        status = await self._store.decide(holder.site_id, comment, holder.id, self._now(), decide)
+        if status is None:
+            raise NotFound("There is no such comment.")
+        return status

@@ -1,0 +1,140 @@
+"""The pool of connections, the named queries that run on it, and a plain word when the database is away."""
+
+from __future__ import annotations
+
+import re
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from service.errors import DatabaseUnavailable, Overloaded
+from service.migrations import SQL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from asyncpg import Connection, Record
+    from asyncpg.pool import PoolConnectionProxy
+
+RETRY_SECONDS = "2"
+ACQUIRE_SECONDS = 5.0
+STATEMENT_SECONDS = 10.0
+AWAY = (
+    OSError,  # TimeoutError is one of them
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, crashed, still starting, statement timeout
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # deadlock: the next try goes through
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+)
+
+
+def load(folder: Path = SQL / "queries") -> dict[str, str]:
+    """Return the statements of a folder by name: `-- name: insert_comments`, a sentence, then the statement.
+
+    Raises ValueError when a name stands twice.
+    """
+    statements: dict[str, str] = {}
+    for path in sorted(folder.glob("*.sql")):
+        for part in re.split(r"^-- name: ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            name, _, statement = part.partition("\n")
+            if name in statements:
+                raise ValueError(f"The query {name} stands twice, the second time in {path.name}.")
+            statements[name] = statement.strip()
+    return statements
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except AWAY as error:
+        if isinstance(error, ValueError):  # an argument of the wrong type: our mistake, not the database's
+            raise
+        raise DatabaseUnavailable(headers={"Retry-After": RETRY_SECONDS}) from error
+
+
+class Session:
+    """Named queries on one connection."""
+
+    def __init__(self, connection: PoolConnectionProxy, statements: dict[str, str]) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    async def all(self, name: str, *arguments: object) -> list[Record]:
+        """Return every row that the query gives."""
+        return await self._connection.fetch(self._statements[name], *arguments)
+
+    async def one(self, name: str, *arguments: object) -> Record | None:
+        """Return the first row that the query gives."""
+        return await self._connection.fetchrow(self._statements[name], *arguments)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL.
+
+    Every method raises DatabaseUnavailable when the database cannot be reached or loses the connection, and
+    Overloaded when no connection came free in time.
+    """
+
+    def __init__(self, url: str, *, connections: int = 10) -> None:
+        self.statements = load()
+        self._pool: asyncpg.Pool[Record] = asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            command_timeout=STATEMENT_SECONDS,
+            timeout=ACQUIRE_SECONDS,
+            server_settings={"application_name": "trecento", "timezone": "UTC"},
+        )
+
+    async def open(self) -> None:
+        """Connect."""
+        with _answering():
+            await self._pool
+
+    async def close(self) -> None:
+        """Let running queries end, then disconnect."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Give one connection for several queries."""
+        with _answering():
+            try:
+                connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
+            except TimeoutError as error:
+                raise Overloaded(headers={"Retry-After": RETRY_SECONDS}) from error
+            try:
+                yield Session(connection, self.statements)
+            finally:
+                await self._pool.release(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Give one connection inside a transaction, committed when the block ends without an error."""
+        async with self.session() as session, session._connection.transaction():  # noqa: SLF001 - same module
+            yield session
+
+    async def all(self, name: str, *arguments: object) -> list[Record]:
+        """Return every row that the query gives."""
+        async with self.session() as session:
+            return await session.all(name, *arguments)
+
+    async def one(self, name: str, *arguments: object) -> Record | None:
+        """Return the first row that the query gives."""
+        async with self.session() as session:
+            return await session.one(name, *arguments)
+
+
+async def connect(url: str) -> Connection[Any]:
+    """Return one connection outside any pool, for migrations.
+
+    Raises DatabaseUnavailable when the database cannot be reached.
+    """
+    with _answering():
+        return await asyncpg.connect(url, timeout=ACQUIRE_SECONDS)

@@ -1,0 +1,224 @@
+"""What article pages may ask: to submit a comment, to list a page's comments, to count those of many pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from service import wire
+from service.comments import Submission
+from service.errors import CommentDuplicate, CommentRejected, Malformed, OriginNotAllowed
+from service.model import Span, Status
+from service.moderation.explain import for_author
+from service.pages import canonical_page
+from service.wire import Author, Limit, SiteName
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from service.comments import Comments
+    from service.judges import Judges
+    from service.store.comments import Submitted
+    from service.store.sites import Site
+
+BODY_BYTES = 65_536
+"""Enough for any comment of 300 characters, and for one far over that to be told its length."""
+
+COUNTS_CACHE = "public, max-age=1, s-maxage=2, stale-while-revalidate=10, stale-if-error=86400"
+IDEMPOTENCY_KEY = re.compile("[!-~]{1,200}")
+
+PageKey = Annotated[str, Meta(min_length=1)]
+
+
+class NewComment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A comment to submit."""
+
+    page: PageKey
+    body: str
+    site: SiteName = "default"
+    title: Annotated[str, Meta(max_length=300)] | None = None
+    author: Author | None = None
+    parent: UUID | None = None
+
+
+class Reason(Struct, frozen=True):
+    """Why a comment waits or was refused, in words for its author, with the pieces of the text that it is about."""
+
+    rule: str
+    message: str
+    spans: tuple[Span, ...]
+
+
+class NewCommentReply(Struct, frozen=True, kw_only=True):
+    """A stored comment; `count` is the number of comments that its page shows now."""
+
+    id: UUID
+    page: str
+    parent: UUID | None
+    author: Author | None
+    body: str
+    status: Status
+    submitted_at: datetime
+    count: int
+    reasons: list[Reason]
+
+
+class ThreadQuery(Struct, frozen=True, kw_only=True):
+    """Which comments of which page."""
+
+    page: PageKey
+    site: SiteName = "default"
+    sort: Literal["newest", "oldest"] = "newest"
+    after: UUID | None = None
+    limit: Limit = 50
+
+
+class ThreadComment(Struct, frozen=True, kw_only=True):
+    """A comment as everybody sees it."""
+
+    id: UUID
+    parent: UUID | None
+    author: Author | None
+    body: str
+    submitted_at: datetime
+
+
+class ThreadReply(Struct, frozen=True, kw_only=True):
+    """Comments of a page; `next` goes into `after` for the ones that follow."""
+
+    page: str
+    count: int
+    comments: list[ThreadComment]
+    next: UUID | None
+
+
+class CountsQuery(Struct, frozen=True, kw_only=True):
+    """Up to 100 pages."""
+
+    page: Annotated[tuple[PageKey, ...], Meta(min_length=1, max_length=100)]
+    site: SiteName = "default"
+
+
+class CountsReply(Struct, frozen=True):
+    """How many comments each page shows, under the key that was asked for."""
+
+    counts: dict[str, int]
+
+
+class Readers:
+    """Handlers for page scripts."""
+
+    def __init__(self, comments: Comments, judges: Judges) -> None:
+        self._comments = comments
+        self._judges = judges
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Submit a comment: 201 when it is shown, 202 when a moderator looks at it first."""
+        new = await wire.read_body(request, NewComment, BODY_BYTES)
+        key = request.headers.get("Idempotency-Key")
+        if key is not None:
+            key = _idempotency_key(key)
+        page = _page(new.page, "/page")
+        court = await self._judges.of(new.site)
+        check_origin(request, court.site)
+        submitted = await self._comments.submit(
+            court,
+            Submission(
+                page=page,
+                title=wire.line(new.title),
+                author=wire.line(new.author.name) if new.author else None,
+                body=new.body,
+                parent=new.parent,
+                address=request[wire.ADDRESS],
+                idempotency_key=key,
+                request=wire.ENCODER.encode(new),
+            ),
+        )
+        return answer(submitted)
+
+    async def thread(self, request: web.Request) -> web.Response:
+        """List the comments of a page, newest or oldest first."""
+        query = wire.read_query(request, ThreadQuery)
+        page = _page(query.page, "?page")
+        court = await self._judges.of(query.site)
+        thread = await self._comments.thread(court.site.id, page, query.sort, query.after, query.limit)
+        found = ThreadReply(
+            page=page,
+            count=thread.approved,
+            comments=[
+                ThreadComment(
+                    id=comment.id,
+                    parent=comment.parent,
+                    author=Author(comment.author) if comment.author else None,
+                    body=comment.body,
+                    submitted_at=comment.at,
+                )
+                for comment in thread.comments
+            ],
+            next=thread.after,
+        )
+        return wire.cached(request, wire.ENCODER.encode(found), wire.JSON, {"Cache-Control": "no-cache"})
+
+    async def counts(self, request: web.Request) -> web.Response:
+        """Count the comments of up to 100 pages."""
+        query = wire.read_query(request, CountsQuery)
+        pages = {asked: _page(asked, "?page") for asked in query.page}
+        court = await self._judges.of(query.site)
+        counts = await self._comments.counts(court.site.id, list(set(pages.values())))
+        found = CountsReply({asked: counts[page] for asked, page in pages.items()})
+        return wire.cached(request, wire.ENCODER.encode(found), wire.JSON, {"Cache-Control": COUNTS_CACHE})
+
+
+def answer(submitted: Submitted) -> web.Response:
+    """Return the answer to a submission.
+
+    Raises CommentDuplicate when nothing but the rule against repeating oneself rejects it, CommentRejected when any
+    other does.
+    """
+    counting = [finding for finding in submitted.findings if not finding.shadow and finding.effect != "pass"]
+    reasons = [Reason(finding.rule, for_author(finding), finding.spans) for finding in counting]
+    if submitted.status == "rejected":
+        rules = {finding.rule for finding in counting if finding.effect == "reject"}
+        refusal = CommentDuplicate if rules == {"duplicate"} else CommentRejected
+        raise refusal(comment=submitted.id, reasons=reasons)
+    stored = NewCommentReply(
+        id=submitted.id,
+        page=submitted.page,
+        parent=submitted.parent,
+        author=Author(submitted.author) if submitted.author else None,
+        body=submitted.body,
+        status=submitted.status,
+        submitted_at=submitted.at,
+        count=submitted.count,
+        reasons=reasons,
+    )
+    return wire.reply(stored, status=201 if submitted.status == "approved" else 202)
+
+
+def check_origin(request: web.Request, site: Site) -> None:
+    """Let pages of this service and of the site's origins write, and clients that are no browser.
+
+    Raises OriginNotAllowed.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None or origin in site.origins or "*" in site.origins or urlsplit(origin).netloc == request.host:
+        return
+    raise OriginNotAllowed
+
+
+def _page(key: str, pointer: str) -> str:
+    try:
+        return canonical_page(key)
+    except ValueError as error:
+        raise Malformed.at(pointer, str(error)) from None
+
+
+def _idempotency_key(value: str) -> str:
+    if not IDEMPOTENCY_KEY.fullmatch(value):
+        raise Malformed("Idempotency-Key takes 1 to 200 visible ASCII characters.")
+    return value

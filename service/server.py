@@ -1,0 +1,97 @@
+"""Serves until it is told to stop: the database, the first-time set-up, the listening, the draining."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import uvloop
+from aiohttp import web
+
+from service import embedded
+from service.app import build, new_id, now
+from service.commands import CommandError, current, migrate, opened, reachable
+from service.identity import Identity
+from service.store.identity import IdentityStore
+from service.store.sites import SiteStore
+from service.telemetry import set_up_logging
+from service.wordlists import load
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+DRAIN_SECONDS = 10.0
+LINE_BYTES = 65_536
+"""Longest request line: a hundred page keys fit."""
+FIRST_MODERATOR = "editor"
+
+
+async def set_up(url: str, settings: Settings) -> str | None:
+    """Migrate, make the site `default`, and a first moderator when there is none; return the moderator's password."""
+    await migrate(url)
+    async with opened(url) as database:
+        site = await SiteStore(database).add("default", (), now())
+        store = IdentityStore(database)
+        if await store.has_moderators(site.id):
+            return None
+        password = secrets.token_urlsafe(12)
+        hashed = await Identity(store, settings.key(), now).hash_password(password)
+        await store.add_moderator(site.id, new_id(now()), FIRST_MODERATOR, hashed, now())
+        return password
+
+
+def serve(settings: Settings, *, first_run: bool) -> None:
+    """Serve until SIGINT or SIGTERM, then let what is under way end.
+
+    Raises CommandError when the port is taken or the database is not to be used as it is.
+    """
+    set_up_logging()
+    owner = nullcontext() if settings.database_url else embedded.start(settings.folder)
+    with owner as server:
+        url = settings.database_url or (server.dsn if server else "")
+        uvloop.run(_serve(settings, url, first_run=first_run))
+
+
+async def _serve(settings: Settings, url: str, *, first_run: bool) -> None:
+    password = await set_up(url, settings) if first_run else None
+    await reachable(url)
+    await current(url)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    runner = web.AppRunner(
+        build(settings, url, load()),
+        access_log=None,
+        shutdown_timeout=DRAIN_SECONDS,
+        max_line_size=LINE_BYTES,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, settings.host, settings.port).start()
+        except OSError as error:
+            raise CommandError(
+                f"{settings.host}:{settings.port} cannot be listened on ({error.strerror or error}). Is a service"
+                " running there? Choose another port with TRECENTO_PORT."
+            ) from error
+        greet(runner.addresses[0], password)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def greet(address: tuple[str, int], password: str | None) -> None:
+    """Say where everything is."""
+    host, port = address[:2]
+    base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    print(f"Trecento serves on {base}\n")
+    print(f"  a demo article   {base}/")
+    print(f"  the desk         {base}/desk")
+    print(f"  the API          {base}/docs\n")
+    if password:
+        print(f"  The first moderator is {FIRST_MODERATOR!r} with the password {password!r}, shown this once.\n")
+    print("Ctrl-C stops it.", flush=True)

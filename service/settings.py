@@ -1,0 +1,94 @@
+"""Everything that can be told from outside, read once from the environment."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct, ValidationError, convert, field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "TRECENTO_"
+SECRET_BYTES = 32
+
+
+class SettingsError(Exception):
+    """A setting cannot be used as it stands; the message names it and says what it takes."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings by the name of their environment variable, in lower case and without `TRECENTO_`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    data: str = ".trecento"
+    """Folder of the embedded database and of the secret, when they are not given."""
+    secret: Annotated[str, Meta(min_length=16)] | None = None
+    """Key of the hashes that stand for addresses and authors; the same on every process of a service."""
+    trusted_proxies: str = ""
+    """Addresses or networks, by comma, whose `X-Forwarded-For` is believed."""
+    rate_per_minute: Annotated[int, Meta(ge=0)] = 30
+    """Comments that one address may send in a minute; 0 for any number."""
+    database_url: str | None = field(default=None)
+    """`DATABASE_URL`; an embedded PostgreSQL is started when there is none."""
+
+    @property
+    def folder(self) -> Path:
+        """The data folder as an absolute path."""
+        return Path(self.data).absolute()
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of trusted proxies."""
+        return tuple(ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip())
+
+    def key(self) -> bytes:
+        """Return the secret as bytes, making and keeping one in the data folder when none is given."""
+        if self.secret is not None:
+            return self.secret.encode()
+        path = self.folder / "secret"
+        if path.is_file():
+            return path.read_bytes()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made = path.with_name(f"secret.{token_hex(4)}")
+            made.touch(mode=0o600)
+            made.write_text(token_hex(SECRET_BYTES), encoding="ascii")
+            with suppress(FileExistsError):  # a process that starts beside this one was first
+                path.hardlink_to(made)
+            made.unlink()
+        except OSError as error:
+            raise SettingsError(
+                f"The secret cannot be kept in {path} ({error.strerror}). Set TRECENTO_SECRET, or TRECENTO_DATA to a"
+                " folder that can be written."
+            ) from error
+        return path.read_bytes()
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Return the settings that an environment holds.
+
+    An empty variable counts as none, so that a compose file may pass on what is not set.
+
+    Raises SettingsError for an unknown `TRECENTO_` variable or a value of another form than the setting takes.
+    """
+    told = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environ.items()
+        if (name.startswith(PREFIX) and name not in {"TRECENTO_DATABASE_URL", "TRECENTO_SCREENSHOTS"}) and value
+    }
+    if environ.get("DATABASE_URL"):
+        told["database_url"] = environ["DATABASE_URL"]
+    try:
+        settings = convert(told, Settings, strict=False)
+        _ = settings.proxies
+    except ValidationError as error:
+        raise SettingsError(f"A setting is wrong: {error}".replace("$.", PREFIX)) from error
+    except ValueError as error:
+        raise SettingsError(f"TRECENTO_TRUSTED_PROXIES takes addresses or networks, by comma: {error}") from error
+    return settings

@@ -1,0 +1,168 @@
+"""What readers write and read: `sql/queries/comments.sql`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from service.model import Facts, Status
+from service.store.rows import Findings, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asyncpg import Record
+
+    from service.model import Draft, Policy, Verdict
+    from service.postgres import Database
+
+
+class Known(NamedTuple):
+    """What storage knows of a draft: the facts for its rules, and what may keep it from being judged."""
+
+    facts: Facts
+    page_closed: bool
+    parent_shown: bool
+    earlier: UUID | None
+    """The comment that came with the same idempotency key."""
+    earlier_hash: bytes | None
+
+
+class Judged(NamedTuple):
+    """A draft with its verdict and the version of the policy that gave it, ready to be stored."""
+
+    draft: Draft
+    verdict: Verdict
+    version: int
+
+
+class Submitted(Struct, frozen=True, kw_only=True):
+    """A comment as its author is told of it."""
+
+    id: UUID
+    page: str
+    parent: UUID | None
+    author: str | None
+    body: str
+    status: Status
+    at: datetime
+    count: int
+    findings: Findings
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A comment as everybody sees it."""
+
+    id: UUID
+    parent: UUID | None
+    author: str | None
+    body: str
+    at: datetime
+
+
+class IdempotencyRace(Exception):  # noqa: N818 - a signal to read again, not a fault
+    """Another request with the same key was stored in the meantime."""
+
+
+class CommentStore:
+    """Comments on their way in, and as pages show them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def facts(self, drafts: Sequence[tuple[Draft, Policy]]) -> list[Known]:
+        """Return what is known of each draft, in their order, in one round trip."""
+        rows = await self._database.all(
+            "facts",
+            [draft.site for draft, _ in drafts],
+            [draft.page for draft, _ in drafts],
+            [draft.parent for draft, _ in drafts],
+            [draft.author_key for draft, _ in drafts],
+            [draft.address_key for draft, _ in drafts],
+            [draft.fingerprint for draft, _ in drafts],
+            [draft.at for draft, _ in drafts],
+            [draft.idempotency_key for draft, _ in drafts],
+            [policy.rules.flood.seconds for _, policy in drafts],
+            [policy.rules.duplicate.seconds for _, policy in drafts],
+            [policy.rules.copied.seconds for _, policy in drafts],
+        )
+        return [_known(row) for row in rows]
+
+    async def add(self, judged: Sequence[Judged]) -> dict[UUID, int]:
+        """Store judged drafts in one transaction; return, for each that was stored, its page's count.
+
+        A draft for a closed page is left out of what is returned.
+
+        Raises IdempotencyRace when one of the keys was stored in the meantime.
+        """
+        found = [
+            (draft, place, finding) for draft, verdict, _ in judged for place, finding in enumerate(verdict.findings)
+        ]
+        try:
+            rows = await self._database.all(
+                "insert_comments",
+                [draft.site for draft, _, _ in judged],
+                [draft.id for draft, _, _ in judged],
+                [draft.page for draft, _, _ in judged],
+                [draft.title for draft, _, _ in judged],
+                [draft.parent for draft, _, _ in judged],
+                [draft.author for draft, _, _ in judged],
+                [draft.author_key for draft, _, _ in judged],
+                [draft.address_key for draft, _, _ in judged],
+                [draft.body for draft, _, _ in judged],
+                [draft.fingerprint for draft, _, _ in judged],
+                [verdict.status for _, verdict, _ in judged],
+                [verdict.risk for _, verdict, _ in judged],
+                [version for _, _, version in judged],
+                [draft.at for draft, _, _ in judged],
+                [draft.idempotency_key for draft, _, _ in judged],
+                [draft.request_hash for draft, _, _ in judged],
+                [draft.site for draft, _, _ in found],
+                [draft.id for draft, _, _ in found],
+                [place for _, place, _ in found],
+                [finding.rule for _, _, finding in found],
+                [finding.effect for _, _, finding in found],
+                [finding.shadow for _, _, finding in found],
+                [finding.failed for _, _, finding in found],
+                [finding.score for _, _, finding in found],
+                [msgspec.json.encode(finding.spans).decode() for _, _, finding in found],
+                [finding.note for _, _, finding in found],
+            )
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "comments_idempotency":
+                raise IdempotencyRace from error
+            raise
+        return {row["comment_id"]: row["approved_count"] for row in rows}
+
+    async def submitted(self, site: int, comment: UUID) -> Submitted | None:
+        """Return a stored comment as it was answered when it came."""
+        row = await self._database.one("submitted", site, comment)
+        return read(row, Submitted) if row else None
+
+    async def thread(
+        self, site: int, page: UUID, order: Literal["newest", "oldest"], after: UUID | None, limit: int
+    ) -> list[Shown]:
+        """Return approved comments of a page after a place in the list."""
+        return [read(row, Shown) for row in await self._database.all(f"thread_{order}", site, page, after, limit)]
+
+
+def _known(row: Record) -> Known:
+    return Known(
+        facts=Facts(
+            banned=row["banned"],
+            author_approved=row["author_approved"],
+            author_rejected=row["author_rejected"],
+            recent=row["recent"],
+            repeats_by_author=row["repeats_by_author"],
+            repeats_by_others=row["repeats_by_others"],
+        ),
+        page_closed=row["page_closed"],
+        parent_shown=row["parent_shown"],
+        earlier=row["earlier_id"],
+        earlier_hash=row["earlier_hash"],
+    )

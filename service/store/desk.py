@@ -1,0 +1,130 @@
+"""What moderators read and decide: `sql/queries/desk.sql`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.model import Status
+from service.store.rows import Findings, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.postgres import Database
+
+Order = Literal["riskiest", "newest", "oldest"]
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """A comment as a moderator sees it in a list."""
+
+    id: UUID
+    page: str
+    page_title: str | None
+    author: str | None
+    body: str
+    status: Status
+    at: datetime
+    risk: float
+    findings: Findings
+
+
+class Examined(Queued, frozen=True, kw_only=True):
+    """A comment as a moderator sees it alone; the four numbers are its author's record."""
+
+    policy_version: int
+    approved: int
+    held: int
+    rejected: int
+    removed: int
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """One line of a comment's history."""
+
+    seq: int
+    from_status: Status | None
+    to_status: Status
+    moderator: str | None
+    policy: int | None
+    reason: str | None
+    note: str | None
+    at: datetime
+
+
+class Ruling(NamedTuple):
+    """What a moderator decides, once it is clear that it may be decided."""
+
+    before: Status
+    after: Status
+    reason: str | None
+    note: str | None
+
+
+class Place(NamedTuple):
+    """Where a list goes on: after this comment, which has this risk."""
+
+    comment: UUID
+    risk: float
+
+
+class DeskStore:
+    """The queue and the decisions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def queue(
+        self, site: int, status: Status, order: Order, after: Place | None, words: str | None, limit: int
+    ) -> list[Queued]:
+        """Return comments of one status after a place in the list; `words` must stand in text or name."""
+        comment = after.comment if after else None
+        place = (comment, after.risk if after else None) if order == "riskiest" else (comment,)
+        rows = await self._database.all(f"queue_{order}", site, status, *place, words, limit)
+        return [read(row, Queued) for row in rows]
+
+    async def total(self, site: int, status: Status) -> int:
+        """Return how many comments have a status, 10,000 for more."""
+        [row] = await self._database.all("queue_total", site, status)
+        return int(row["total"])
+
+    async def comment(self, site: int, comment: UUID) -> Examined | None:
+        """Return one comment with its author's record."""
+        row = await self._database.one("judged_comment", site, comment)
+        return read(row, Examined) if row else None
+
+    async def history(self, site: int, comment: UUID) -> list[Decision]:
+        """Return every decision on a comment, the first one first."""
+        return [read(row, Decision) for row in await self._database.all("history", site, comment)]
+
+    async def decide(
+        self,
+        site: int,
+        comment: UUID,
+        moderator: UUID,
+        at: datetime,
+        rule: Callable[[Status, list[Decision]], Ruling | None],
+    ) -> Status | None:
+        """Let `rule` decide while nobody else can; return the status after it, None for no such comment.
+
+        `rule` is given the status and the history, and returns None to leave everything as it is; what it raises
+        leaves everything as it is too.
+        """
+        async with self._database.transaction() as session:
+            row = await session.one("lock_comment", site, comment)
+            if row is None:
+                return None
+            history = [read(line, Decision) for line in await session.all("history", site, comment)]
+            ruling = rule(row["status"], history)
+            if ruling is None:
+                return read(row, _Locked).status
+            await session.one("record_decision", site, comment, ruling.before, ruling.after, moderator, *ruling[2:], at)
+            return ruling.after
+
+
+class _Locked(Struct):
+    status: Status

@@ -1,0 +1,164 @@
+"""From bytes to shapes and back: JSON bodies, query strings, problem documents, cached answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin, get_type_hints
+
+import msgspec
+from aiohttp import web
+
+from service.errors import Malformed, PayloadTooLarge, Refusal, SignInRequired, UnsupportedMediaType
+from service.moderation.text import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+ENCODER = msgspec.json.Encoder()
+ADDRESS = web.RequestKey("address", str)
+"""The address of the client, as far as proxies can be believed."""
+
+SiteName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]
+COOKIE = "trecento_session"
+
+
+class Author(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who a comment is signed by."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem document (RFC 9457); a type may add members of its own."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+async def read_body(request: web.Request, shape: type[T], limit: int) -> T:
+    """Decode a JSON body into a shape.
+
+    Raises UnsupportedMediaType, PayloadTooLarge over `limit` bytes, or Malformed with a pointer to the place.
+    """
+    if request.content_type != JSON:
+        raise UnsupportedMediaType
+    if (request.content_length or 0) > limit:
+        raise PayloadTooLarge(limit=limit)
+    received = bytearray()
+    async for chunk in request.content.iter_any():
+        received += chunk
+        if len(received) > limit:
+            raise PayloadTooLarge(limit=limit)
+    try:
+        decoded = msgspec.json.decode(received, type=shape)
+        json.loads(received, object_pairs_hook=_once)
+    except msgspec.ValidationError as error:
+        raise malformed(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("The body is not JSON in UTF-8.") from None
+    return decoded
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed.at(f"/{twice}", "stands twice in one object")
+    return members
+
+
+def malformed(error: msgspec.ValidationError) -> Malformed:
+    """Return the problem for a value of another form than its place takes."""
+    detail, _, path = str(error).partition(" - at `$")
+    pointer = re.sub(r"\.|\[", "/", path.rstrip("`").replace("]", "")) if path else ""
+    return Malformed.at(pointer, detail)
+
+
+def read_query(request: web.Request, shape: type[T]) -> T:
+    """Decode the query string into a shape; a parameter of the shape may come twice only where it takes many.
+
+    Parameters that the shape does not know are left alone: pages add their own against caches.
+
+    Raises Malformed.
+    """
+    values: dict[str, object] = {}
+    for name, hint in get_type_hints(shape).items():
+        given = request.query.getall(name, [])
+        if "\ufffd" in "".join(given):
+            raise Malformed.at(f"?{name}", "is not UTF-8")
+        if get_origin(hint) is tuple:
+            values[name] = given
+        elif len(given) > 1:
+            raise Malformed.at(f"?{name}", "was given more than once")
+        elif given:
+            values[name] = given[0]
+    try:
+        return msgspec.convert(values, shape, strict=False)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `$.")
+        raise Malformed.at(f"?{re.split(r'[`.[]', path)[0]}", detail) from None
+
+
+def reply(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a value as JSON."""
+    return web.Response(body=ENCODER.encode(value), status=status, content_type=JSON, headers=headers)
+
+
+def problem(refusal: Refusal, instance: str) -> web.Response:
+    """Return a refusal as a problem document."""
+    document = {**describe(refusal), "instance": instance}
+    return web.Response(
+        body=ENCODER.encode(document), status=refusal.status, content_type=PROBLEM, headers=refusal.headers
+    )
+
+
+def line(text: str | None) -> str | None:
+    """Return a text of one line in its canonical form, None when nothing of it can be seen."""
+    return canonical(" ".join(text.split())) or None if text else None
+
+
+def describe(refusal: Refusal) -> dict[str, object]:
+    """Return the members of a problem document, without the request it belongs to."""
+    return {
+        "type": f"/problems/{refusal.slug}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        **refusal.members,
+    }
+
+
+def cached(request: web.Request, body: bytes, content_type: str, headers: Mapping[str, str]) -> web.Response:
+    """Return bytes with an entity tag, or 304 when the client has them (RFC 9110, section 13.1.2)."""
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    known = {part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")}
+    if tag in known or "*" in known:
+        return web.Response(status=304, headers={**headers, "ETag": tag})
+    return web.Response(
+        body=body,
+        content_type=content_type,
+        charset="utf-8" if content_type.startswith("text/") else None,
+        headers={**headers, "ETag": tag},
+    )
+
+
+def secret_of(request: web.Request) -> str:
+    """Return the token or the session that a request carries.
+
+    Raises SignInRequired.
+    """
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    secret = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
+    if not secret:
+        raise SignInRequired(headers={"WWW-Authenticate": "Bearer"})
+    return secret

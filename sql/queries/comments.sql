@@ -1,0 +1,150 @@
+-- name: facts
+-- What storage knows about each draft, in the order the drafts were given: one row each.
+select
+    draft.site_id,
+    page.closed_at is not null as page_closed,
+    (draft.parent_id is null or exists (
+        select from comments as parent
+        where parent.site_id = draft.site_id and parent.comment_id = draft.parent_id
+            and parent.page_id = page.page_id and parent.status = 'approved'
+    )) as parent_shown,
+    exists (
+        select from bans
+        where bans.site_id = draft.site_id and bans.until > draft.at
+            and bans.subject_key in (draft.author_key, draft.address_key)
+    ) as banned,
+    author.approved as author_approved,
+    author.rejected as author_rejected,
+    (
+        select count(*) from (
+            select from comments as recent
+            where recent.site_id = draft.site_id and recent.address_key = draft.address_key
+                and recent.submitted_at > draft.at - make_interval(secs => draft.flood_seconds)
+            limit 1000
+        ) as counted
+    ) as recent,
+    same.by_author as repeats_by_author,
+    same.by_others as repeats_by_others,
+    earlier.comment_id as earlier_id,
+    earlier.request_hash as earlier_hash
+from unnest(
+    $1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bytea[], $7::timestamptz[], $8::text[],
+    $9::int[], $10::int[], $11::int[]
+) with ordinality as draft (
+    site_id, page_key, parent_id, author_key, address_key, fingerprint, at, idempotency_key,
+    flood_seconds, duplicate_seconds, copied_seconds, place
+)
+left join pages as page on page.site_id = draft.site_id and page.key = draft.page_key
+left join comments as earlier
+    on earlier.site_id = draft.site_id and earlier.idempotency_key = draft.idempotency_key
+cross join lateral (
+    select
+        count(*) filter (where record.status = 'approved') as approved,
+        count(*) filter (where record.status in ('rejected', 'removed')) as rejected
+    from (
+        select status from comments
+        where comments.site_id = draft.site_id and comments.author_key = draft.author_key
+        order by comment_id desc
+        limit 100
+    ) as record
+) as author
+cross join lateral (
+    select
+        count(*) filter (
+            where mine and submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
+        ) as by_author,
+        count(*) filter (
+            where not mine and submitted_at > draft.at - make_interval(secs => draft.copied_seconds)
+        ) as by_others
+    from (
+        select
+            submitted_at,
+            comments.author_key = draft.author_key and comments.page_id is not distinct from page.page_id as mine
+        from comments
+        where comments.site_id = draft.site_id and comments.fingerprint = draft.fingerprint
+            and submitted_at > draft.at
+                - make_interval(secs => greatest(draft.duplicate_seconds, draft.copied_seconds))
+        order by submitted_at desc
+        limit 1000
+    ) as alike
+) as same
+order by draft.place;
+
+-- name: insert_comments
+-- Stores judged drafts with findings, first decisions and counts, all or nothing; a closed page takes none.
+with draft as (
+    select * from unnest(
+        $1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bytea[], $8::bytea[],
+        $9::text[], $10::bytea[], $11::text[], $12::real[], $13::int[], $14::timestamptz[], $15::text[],
+        $16::bytea[]
+    ) as draft (
+        site_id, comment_id, page_key, title, parent_id, author, author_key, address_key,
+        body, fingerprint, status, risk, policy_version, submitted_at, idempotency_key,
+        request_hash
+    )
+),
+page as (
+    insert into pages (site_id, page_id, key, title, approved_count, created_at)
+    select
+        site_id, (array_agg(comment_id))[1], page_key, min(title), count(*) filter (where status = 'approved'),
+        min(submitted_at)
+    from draft
+    group by site_id, page_key
+    order by site_id, page_key
+    on conflict (site_id, key) do update
+    set approved_count = pages.approved_count + excluded.approved_count,
+        title = coalesce(pages.title, excluded.title)
+    where pages.closed_at is null
+    returning site_id, page_id, key, approved_count
+),
+stored as (
+    insert into comments (
+        site_id, comment_id, page_id, parent_id, author, author_key, address_key, body, fingerprint,
+        status, risk, policy_version, submitted_at, idempotency_key, request_hash
+    )
+    select
+        draft.site_id, draft.comment_id, page.page_id, draft.parent_id, draft.author, draft.author_key,
+        draft.address_key, draft.body, draft.fingerprint, draft.status, draft.risk, draft.policy_version,
+        draft.submitted_at, draft.idempotency_key, draft.request_hash
+    from draft
+    join page on page.site_id = draft.site_id and page.key = draft.page_key
+    returning site_id, comment_id, page_id, status, policy_version, submitted_at
+),
+found as (
+    insert into findings (site_id, comment_id, ordinal, rule, effect, shadow, failed, score, spans, note)
+    select finding.* from unnest(
+        $17::bigint[], $18::uuid[], $19::smallint[], $20::text[], $21::text[], $22::boolean[], $23::boolean[],
+        $24::real[], $25::jsonb[], $26::text[]
+    ) as finding (site_id, comment_id, ordinal, rule, effect, shadow, failed, score, spans, note)
+    join stored on stored.site_id = finding.site_id and stored.comment_id = finding.comment_id
+),
+decided as (
+    insert into decisions (site_id, comment_id, seq, to_status, policy_version, decided_at)
+    select site_id, comment_id, 1, status, policy_version, submitted_at from stored
+)
+select stored.comment_id, page.approved_count
+from stored
+join page on page.site_id = stored.site_id and page.page_id = stored.page_id;
+
+-- name: submitted
+-- One comment as it was answered when it came: its first status, whatever happened since, and its findings.
+select id, page, parent, author, body, decisions.to_status as status, at, count, findings
+from judged_comments
+join decisions on decisions.site_id = judged_comments.site_id and decisions.comment_id = id and decisions.seq = 1
+where judged_comments.site_id = $1 and id = $2;
+
+-- name: thread_newest
+-- The approved comments of a page, newest first, after a place in the list.
+select comment_id as id, parent_id as parent, author, body, submitted_at as at
+from comments
+where site_id = $1 and page_id = $2 and status = 'approved' and ($3::uuid is null or comment_id < $3)
+order by comment_id desc
+limit $4;
+
+-- name: thread_oldest
+-- The approved comments of a page, oldest first, after a place in the list.
+select comment_id as id, parent_id as parent, author, body, submitted_at as at
+from comments
+where site_id = $1 and page_id = $2 and status = 'approved' and ($3::uuid is null or comment_id > $3)
+order by comment_id
+limit $4;

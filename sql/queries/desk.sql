@@ -1,0 +1,89 @@
+-- name: queue_riskiest
+-- Comments of one status, the riskiest first, after a place in the list.
+select id, page, page_title, author, body, status, at, risk, findings
+from judged_comments
+where site_id = $1 and status = $2 and ($3::uuid is null or (risk, id) < ($4::real, $3))
+    and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
+order by risk desc, id desc
+limit $6;
+
+-- name: queue_newest
+-- Comments of one status, newest first, after a place in the list.
+select id, page, page_title, author, body, status, at, risk, findings
+from judged_comments
+where site_id = $1 and status = $2 and ($3::uuid is null or id < $3)
+    and ($4::text is null or position(lower($4) in lower(body || ' ' || coalesce(author, ''))) > 0)
+order by id desc
+limit $5;
+
+-- name: queue_oldest
+-- Comments of one status, oldest first, after a place in the list.
+select id, page, page_title, author, body, status, at, risk, findings
+from judged_comments
+where site_id = $1 and status = $2 and ($3::uuid is null or id > $3)
+    and ($4::text is null or position(lower($4) in lower(body || ' ' || coalesce(author, ''))) > 0)
+order by id
+limit $5;
+
+-- name: queue_total
+-- How many comments of one status a site has, counted no further than 10,000.
+select count(*) as total
+from (select from comments where site_id = $1 and status = $2 limit 10000) as counted;
+
+-- name: judged_comment
+-- One comment with its findings and the record of its author.
+select
+    id, page, page_title, author, body, status, at, risk, findings, policy_version,
+    record.approved, record.held, record.rejected, record.removed
+from judged_comments
+cross join lateral (
+    select
+        count(*) filter (where status = 'approved') as approved,
+        count(*) filter (where status = 'held') as held,
+        count(*) filter (where status = 'rejected') as rejected,
+        count(*) filter (where status = 'removed') as removed
+    from comments
+    where comments.site_id = judged_comments.site_id and comments.author_key = judged_comments.author_key
+) as record
+where site_id = $1 and id = $2;
+
+-- name: history
+-- Every decision on a comment, the first one first.
+select
+    seq, from_status, to_status, moderators.name as moderator, policy_version as policy, reason, note,
+    decided_at as at
+from decisions
+left join moderators
+    on moderators.site_id = decisions.site_id and moderators.moderator_id = decisions.moderator_id
+where decisions.site_id = $1 and decisions.comment_id = $2
+order by seq;
+
+-- name: lock_comment
+-- A comment's status, and nobody else decides on it until the transaction ends; replies to it go on.
+select status from comments where site_id = $1 and comment_id = $2 for no key update;
+
+-- name: record_decision
+-- Changes a comment's status, the count of its page, and writes down who did it and why.
+with changed as (
+    update comments set status = $4
+    where site_id = $1 and comment_id = $2 and status = $3
+    returning site_id, comment_id, page_id
+),
+counted as (
+    update pages set approved_count = approved_count + ($4 = 'approved')::int - ($3 = 'approved')::int
+    from changed
+    where pages.site_id = changed.site_id and pages.page_id = changed.page_id
+        and ($3 = 'approved') <> ($4 = 'approved')
+)
+insert into decisions (
+    site_id, comment_id, seq, from_status, to_status, moderator_id, reason, note, decided_at
+)
+select
+    changed.site_id, changed.comment_id,
+    (
+        select max(seq) + 1 from decisions
+        where decisions.site_id = changed.site_id and decisions.comment_id = changed.comment_id
+    ),
+    $3, $4, $5, $6, $7, $8
+from changed
+returning seq;

@@ -1,0 +1,42 @@
+-- name: page
+-- One page by its key.
+select page_id, approved_count as count from pages where site_id = $1 and key = $2;
+
+-- name: counts
+-- How many approved comments each known page has.
+select key, approved_count as count from pages where site_id = $1 and key = any($2::text[]);
+
+-- name: close_page
+-- Closes a page to new comments, making it when no comment has come yet.
+insert into pages (site_id, page_id, key, closed_at, created_at)
+values ($1, $2, $3, $4, $4)
+on conflict (site_id, key) do update set closed_at = coalesce(pages.closed_at, excluded.closed_at);
+
+-- name: open_page
+-- Opens a closed page again.
+update pages set closed_at = null where site_id = $1 and key = $2;
+
+-- name: verify_counts
+-- The next thousand pages after a place in the list, with the count that is kept and the count that is true.
+select
+    page.site_id, page.page_id, page.key, page.approved_count as kept,
+    (
+        select count(*) from comments
+        where comments.site_id = page.site_id and comments.page_id = page.page_id and status = 'approved'
+    ) as true_count
+from pages as page
+where (page.site_id, page.page_id) > ($1, $2)
+order by page.site_id, page.page_id
+limit 1000;
+
+-- name: lock_page
+-- Waits for whoever changes this page's count, and keeps others from it until the transaction ends.
+select approved_count from pages where site_id = $1 and page_id = $2 for no key update;
+
+-- name: repair_count
+-- Sets a page's count to what its comments say; run after lock_page, in the same transaction.
+update pages
+set approved_count = (
+    select count(*) from comments where comments.site_id = $1 and comments.page_id = $2 and status = 'approved'
+)
+where site_id = $1 and page_id = $2;
