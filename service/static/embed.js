@@ -327,7 +327,7 @@ form [role=status] { display: block; font-weight: 600 }
       text.value = "";
       measure();
       aim();
-      add(answer, true);
+      add(answer, true)?.focus();
       recount(answer.count);
       tell("comment", answer);
     };

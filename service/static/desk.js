@@ -1,0 +1,408 @@
+/** The moderators' desk: shows what waits, takes one key per decision, never overwrites what somebody else decided. */
+
+import { Problem, send } from "./desk-service.js";
+import { author, counted, findings, make, marked, person, shorten, story, time, WORDS } from "./desk-words.js";
+
+const $ = (id) => document.getElementById(id);
+const ACTIONS = {
+  approve: { key: "A", label: "Approve", status: "approved" },
+  reject: { key: "R", label: "Reject", status: "rejected" },
+  remove: { key: "X", label: "Remove", status: "removed" },
+};
+const OFFERED = {
+  held: ["approve", "reject", "remove"],
+  approved: ["reject", "remove"],
+  rejected: ["approve", "remove"],
+  removed: ["approve", "reject"],
+};
+const NOTHING = {
+  held: "Nothing waits. Every comment has been read.",
+  approved: "No comment has been approved yet.",
+  rejected: "No comment has been rejected.",
+  removed: "No comment has been removed.",
+};
+const POLL = 15_000;
+const TOAST = 12_000;
+const NARROW = matchMedia("(max-width: 52rem)");
+
+const view = { status: "held", sort: "riskiest", q: "", ...Object.fromEntries(new URLSearchParams(location.search)) };
+if (!(view.status in WORDS)) view.status = "held";
+let comments = [];
+let next = null;
+let waiting = 0;
+let selected = null;
+let busy = false;
+let signingIn = null;
+let asked = 0;
+let fading;
+const decided = [];
+const conflicts = new Map();
+
+// The service
+
+/** Asks the service; when the session has ended, asks for the password and then once more. Decisions are not repeated. */
+async function ask(method, path, body) {
+  try {
+    return await send(method, path, body);
+  } catch (problem) {
+    if (problem.status !== 401) throw problem;
+    await signIn("Your session has ended. Sign in to go on where you were.");
+    if (method !== "GET") throw new Problem(401, { detail: "You are signed in again. The decision was not sent; press it once more." });
+    return send(method, path);
+  }
+}
+
+function signIn(reason) {
+  signingIn ??= new Promise((resolve) => {
+    const form = $("sign-in").querySelector("form");
+    $("sign-in-problem").textContent = reason;
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      const { name, password } = Object.fromEntries(new FormData(form));
+      try {
+        const session = await send("POST", "session", { name, password, site: view.site });
+        form.elements.password.value = "";
+        $("sign-in").close();
+        signingIn = null;
+        welcome(session);
+        resolve();
+      } catch (problem) {
+        $("sign-in-problem").textContent = problem.message;
+        form.elements.password.select();
+      }
+    };
+    $("sign-in").showModal();
+  });
+  return signingIn;
+}
+
+function welcome({ moderator, site }) {
+  $("moderator").textContent = moderator.name;
+  $("site").textContent = site;
+  $("sign-out").hidden = false;
+}
+
+// What is said
+
+function say(text, { undo = false, bad = false } = {}) {
+  $("said").textContent = text;
+  $("undo").hidden = !undo;
+  $("toast").hidden = !text;
+  $("toast").classList.toggle("bad", bad);
+  clearTimeout(fading);
+  if (!bad) fading = setTimeout(say, TOAST, "");
+}
+const complain = (problem) => say(problem.message, { bad: true });
+
+// What is drawn
+
+function drawTabs() {
+  for (const tab of $("tabs").children) tab.setAttribute("aria-pressed", tab.dataset.status === view.status);
+  $("waiting").textContent = waiting ? counted(waiting) : "";
+  document.title = `${waiting ? `(${counted(waiting)}) ` : ""}Desk – Trecento`;
+  $("search").elements.q.value = view.q;
+  $("search").elements.sort.value = view.sort;
+}
+
+function drawList() {
+  $("list").replaceChildren(
+    ...comments.map((comment) => {
+      const stopped = comment.findings.filter((finding) => !finding.shadow).map((finding) => finding.rule.replaceAll("_", " "));
+      const row = make(
+        "button",
+        { type: "button", onclick: () => select(comment) },
+        make("span", { className: "line" }, make("b", { dir: "auto" }, author(comment)), time(comment.submitted_at)),
+        make("span", { className: "excerpt", dir: "auto" }, marked(comment)),
+        make("span", { className: "line rules" }, [...new Set(stopped)].join(" · ")),
+      );
+      if (comment === selected) row.setAttribute("aria-current", "true");
+      const item = make("li", {}, row);
+      if (comment.status !== view.status) item.append(make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]));
+      return item;
+    }),
+  );
+  $("more").hidden = !next;
+  $("empty").hidden = comments.length > 0;
+  $("empty").textContent = view.q ? `No comment here holds “${view.q}”.` : NOTHING[view.status];
+}
+
+function drawDetail() {
+  const comment = selected;
+  $("detail").hidden = !comment;
+  if (!comment) return $("detail").replaceChildren();
+  const open = $("history")?.open;
+  const { page, page_title: title } = comment;
+  const where = /^https?:/.test(page)
+    ? make("a", { href: page, target: "_blank", rel: "noreferrer" }, title || page)
+    : make("span", { title: page }, title || page);
+  const conflict = conflicts.get(comment.id);
+  const past = make("details", { id: "history", open }, make("summary", {}, "History ", make("kbd", {}, "H")), make("div", { id: "story" }));
+  const note = make("input", { id: "note", maxLength: 1000, placeholder: "Note for the history (optional)", value: comment.draft || "", autocomplete: "off" });
+  note.ariaLabel = "Note for the history";
+  note.oninput = () => {
+    comment.draft = note.value;
+  };
+  $("detail").replaceChildren(
+    make("p", { className: "where" }, make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]), where, time(comment.submitted_at)),
+    make("p", { className: "body", dir: "auto" }, marked(comment)),
+    make(
+      "p",
+      { className: "author" },
+      make("b", { dir: "auto" }, author(comment)),
+      make("span", { id: "record" }),
+    ),
+    ...(conflict ? [make("p", { className: "conflict", role: "alert" }, conflict)] : []),
+    make(
+      "div",
+      { className: "actions" },
+      ...OFFERED[comment.status].map((action) =>
+        make("button", { type: "button", className: action, onclick: () => decide(action) }, ACTIONS[action].label, make("kbd", {}, ACTIONS[action].key)),
+      ),
+      note,
+    ),
+    make("h2", {}, "What the rules say"),
+    findings(comment),
+    past,
+  );
+  drawPast();
+}
+
+/** Fills in what comes later than the comment itself, and leaves the buttons alone: somebody may be pressing one. */
+function drawPast() {
+  const { record, history: past } = selected;
+  if (!past) return;
+  $("record").textContent = Object.entries(record)
+    .map(([status, number]) => `${number} ${WORDS[status]}`)
+    .join(" · ");
+  $("story").replaceChildren(story(past));
+}
+
+// What is done
+
+async function load({ append = false } = {}) {
+  const turn = ++asked;
+  const query = new URLSearchParams({ status: view.status, sort: view.sort, ...(view.q && { q: view.q }), ...(append && { after: next }) });
+  try {
+    const queue = await ask("GET", `queue?${query}`);
+    if (turn !== asked) return; // another tab or search has been asked for since
+    const known = new Set(append ? comments.map(({ id }) => id) : []);
+    comments = [...(append ? comments : []), ...queue.comments.filter(({ id }) => !known.has(id))];
+    next = queue.next;
+    if (view.status === "held") waiting = queue.total;
+    $("fresh").hidden = true;
+    if (!append) {
+      conflicts.clear();
+      select(comments.find(({ id }) => id === selected?.id) || comments[0] || null);
+    }
+    drawTabs();
+    drawList();
+  } catch (problem) {
+    complain(problem);
+  }
+}
+
+function turn(change) {
+  Object.assign(view, change);
+  history.replaceState(null, "", `?${new URLSearchParams(Object.entries(view).filter(([, value]) => value))}`);
+  drawTabs();
+  return load();
+}
+
+function select(comment, { focus = false } = {}) {
+  selected = comment;
+  for (const [index, item] of [...$("list").children].entries()) {
+    const row = item.firstChild;
+    if (comments[index] !== comment) {
+      row.removeAttribute("aria-current");
+      continue;
+    }
+    row.setAttribute("aria-current", "true");
+    if (NARROW.matches) scrollTo(0, 0);
+    else row.scrollIntoView({ block: "nearest" });
+    if (focus) row.focus({ preventScroll: true });
+  }
+  drawDetail();
+  $("detail").scrollTop = 0;
+  if (comment) examine(comment);
+}
+
+/** Adds the author's record and the history to a comment. */
+async function examine(comment) {
+  try {
+    const found = await ask("GET", `comments/${comment.id}`);
+    comment.record = found.author_record;
+    comment.history = found.history;
+    if (comment === selected) drawPast();
+  } catch (problem) {
+    complain(problem);
+  }
+}
+
+function step(by) {
+  const index = comments.indexOf(selected) + by;
+  if (comments[index]) select(comments[index], { focus: true });
+}
+
+/** Sends one decision; gives the status now, or null when somebody was faster, which is then shown. */
+async function settle(comment, action, expected, note) {
+  const { results } = await ask("POST", "decisions", { decisions: [{ comment: comment.id, action, expected, ...(note && { note }) }] });
+  const [{ status, error }] = results;
+  if (!error) return status;
+  if (!status) throw new Problem(404, error);
+  comment.status = status;
+  const { latest } = error;
+  conflicts.set(
+    comment.id,
+    latest
+      ? `${person(latest.by)} was faster: ${WORDS[latest.to]} at ${new Date(latest.at).toLocaleTimeString()}${latest.note ? `, “${latest.note}”` : ""}. Your decision was not carried out. The comment is now ${WORDS[status]}.`
+      : error.detail,
+  );
+  return null;
+}
+
+async function decide(action) {
+  const comment = selected;
+  if (busy || !comment || !OFFERED[comment.status].includes(action)) return;
+  busy = true;
+  try {
+    const before = comment.status;
+    const after = await settle(comment, action, before, comment.draft);
+    if (!after) {
+      say("Somebody else decided first.", { bad: true });
+      drawList();
+      return select(comment);
+    }
+    const index = comments.indexOf(comment);
+    decided.push({ comment, index, before, after });
+    Object.assign(comment, { status: after, draft: "" });
+    conflicts.delete(comment.id);
+    comments.splice(index, 1);
+    if (before === "held") waiting = Math.max(0, waiting - 1);
+    say(`${WORDS[after][0].toUpperCase()}${WORDS[after].slice(1)}: “${shorten(comment.body, 48)}”`, { undo: true });
+    const focus = $("list").contains(document.activeElement);
+    selected = comments[index] || comments[index - 1] || null;
+    drawTabs();
+    drawList();
+    select(selected, { focus });
+    if (next && comments.length < 10) await load({ append: true });
+  } catch (problem) {
+    complain(problem);
+  } finally {
+    busy = false;
+  }
+}
+
+async function undo() {
+  const last = decided.at(-1);
+  if (busy) return;
+  if (!last) return say("There is nothing to undo.");
+  busy = true;
+  try {
+    const { comment, index } = last;
+    const status = await settle(comment, "restore", last.after);
+    decided.pop();
+    if (status) {
+      comment.status = status;
+      if (status === "held") waiting++;
+      say(`Undone: “${shorten(comment.body, 48)}” is ${WORDS[status]} again.`, { undo: decided.length > 0 });
+    } else say("Somebody else has decided since, so there is nothing to undo.", { bad: true });
+    const there = comments.findIndex(({ id }) => id === comment.id);
+    if (there >= 0) comments[there] = comment;
+    else if (!status || status === view.status) comments.splice(Math.min(index, comments.length), 0, comment);
+    drawTabs();
+    drawList();
+    if (comments.includes(comment)) select(comment);
+  } catch (problem) {
+    complain(problem);
+  } finally {
+    busy = false;
+  }
+}
+
+async function poll() {
+  if (document.hidden || signingIn || busy) return;
+  try {
+    const { total, comments: first } = await ask("GET", "queue?status=held&sort=newest&limit=1");
+    const unseen = first.length > 0 && !comments.some(({ id }) => id === first[0].id);
+    const more = total - waiting;
+    waiting = total;
+    drawTabs();
+    if (view.status === "held" && !view.q && unseen && more > 0) {
+      $("fresh").textContent = `${counted(more)} new – load the queue again`;
+      $("fresh").hidden = false;
+    }
+  } catch {} // the next round asks again
+}
+
+async function signOut() {
+  try {
+    await send("DELETE", "session");
+  } catch (problem) {
+    if (problem.status !== 401) return complain(problem);
+  }
+  location.reload();
+}
+
+// Keys and buttons
+
+const KEYS = {
+  a: () => decide("approve"),
+  r: () => decide("reject"),
+  x: () => decide("remove"),
+  u: undo,
+  j: () => step(1),
+  k: () => step(-1),
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  h: () => {
+    if ($("history")) $("history").open = !$("history").open;
+  },
+  n: () => $("note")?.focus(),
+  "/": () => $("search").elements.q.focus(),
+  ".": () => load(),
+  "?": () => $("help").showModal(),
+};
+for (const [index, tab] of [...$("tabs").children].entries()) {
+  KEYS[index + 1] = () => turn({ status: tab.dataset.status });
+  tab.onclick = KEYS[index + 1];
+}
+const MOVES = ["j", "k", "ArrowDown", "ArrowUp"];
+
+document.addEventListener("keydown", (event) => {
+  const { target, ctrlKey, metaKey, altKey } = event;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (ctrlKey || metaKey || altKey || document.querySelector("dialog[open]")) return;
+  if (target.matches("input, select")) {
+    if (key === "Escape") target.blur();
+    return;
+  }
+  // a key held down decides once
+  if (!KEYS[key] || (event.repeat && !MOVES.includes(key))) return;
+  event.preventDefault();
+  KEYS[key]();
+});
+$("search").onsubmit = (event) => {
+  event.preventDefault();
+  turn({ q: $("search").elements.q.value.trim() });
+  document.activeElement.blur();
+};
+$("search").elements.q.addEventListener("search", () => $("search").requestSubmit());
+$("search").elements.sort.onchange = ({ target }) => turn({ sort: target.value });
+$("sign-in").addEventListener("cancel", (event) => event.preventDefault());
+$("help-button").onclick = KEYS["?"];
+$("sign-out").onclick = signOut;
+$("undo").onclick = undo;
+$("more").onclick = () => load({ append: true });
+$("fresh").onclick = () => load();
+document.addEventListener("visibilitychange", poll);
+setInterval(poll, POLL);
+
+drawTabs();
+try {
+  welcome(await send("GET", "session"));
+} catch (problem) {
+  if (problem.status === 401) await signIn("");
+  else complain(problem);
+}
+await load();
+poll();
