@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from service.store.pages import PageStore
     from service.telemetry import Telemetry
 
+MEASURED = 16_384
+"""Code points over which a text is not brought into its canonical form: that would hold everybody else up."""
+
 
 class Submission(NamedTuple):
     """A comment as it arrives, its page key already canonical."""
@@ -98,6 +101,8 @@ class Comments:
         )
 
     def _draft(self, site: int, submission: Submission) -> Draft:
+        if len(submission.body) > MEASURED:
+            raise CommentTooLong(limit=LIMIT, length=len(submission.body))
         body = canonical(submission.body)
         if not body:
             raise CommentEmpty

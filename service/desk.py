@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -160,7 +160,7 @@ class DecisionResult(Struct, frozen=True, kw_only=True):
 
     comment: UUID
     status: Status | None
-    error: dict[str, object] | None
+    error: dict[str, Any] | None
 
 
 class DecisionsReply(Struct, frozen=True):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from service.store.comments import Submitted
     from service.store.sites import Site
 
-BODY_BYTES = 65_536
+BODY_BYTES = 131_072
 """Enough for any comment of 300 characters, and for one far over that to be told its length."""
 
 COUNTS_CACHE = "public, max-age=1, s-maxage=2, stale-while-revalidate=10, stale-if-error=86400"

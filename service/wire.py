@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+PATIENCE_BYTES = 16 * 2**20
+"""What is read of a body that is too large, so that its sender is there to hear so."""
 ENCODER = msgspec.json.Encoder()
 ADDRESS = web.RequestKey("address", str)
 """The address of the client, as far as proxies can be believed."""
@@ -51,13 +53,7 @@ async def read_body(request: web.Request, shape: type[T], limit: int) -> T:
     """
     if request.content_type != JSON:
         raise UnsupportedMediaType
-    if (request.content_length or 0) > limit:
-        raise PayloadTooLarge(limit=limit)
-    received = bytearray()
-    async for chunk in request.content.iter_any():
-        received += chunk
-        if len(received) > limit:
-            raise PayloadTooLarge(limit=limit)
+    received = await _receive(request, limit)
     try:
         decoded = msgspec.json.decode(received, type=shape)
         json.loads(received, object_pairs_hook=_once)
@@ -66,6 +62,20 @@ async def read_body(request: web.Request, shape: type[T], limit: int) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Malformed("The body is not JSON in UTF-8.") from None
     return decoded
+
+
+async def _receive(request: web.Request, limit: int) -> bytes:
+    received = bytearray()
+    size = 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size <= limit:
+            received += chunk
+        elif size > PATIENCE_BYTES:
+            break
+    if size > limit:
+        raise PayloadTooLarge(limit=limit)
+    return bytes(received)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from service.app import build
 from service.commands import migrate
 from service.embedded import start
 from service.postgres import Database
+from service.server import LINE_BYTES
 from service.settings import Settings
 from service.store.sites import SiteStore
 from service.wordlists import load
@@ -70,6 +71,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
         return
     with start(tmp_path_factory.mktemp("postgres")) as server:
+        # These databases live for one test: what a power cut would lose is not missed.
+        asyncio.run(run(server.dsn, "alter system set fsync = off"))
+        asyncio.run(run(server.dsn, "select pg_reload_conf()"))
         yield server.dsn
 
 
@@ -179,7 +183,7 @@ async def serve(url: str, lexicon: Lexicon, clock: Clock) -> Callable[..., Any]:
         told = Settings(secret=SECRET, **{"rate_per_minute": 0, **settings})
         application = build(told, url, lexicon, now=clock.now, monotonic=clock.monotonic)
         server = TestServer(application)
-        await server.start_server()
+        await server.start_server(max_line_size=LINE_BYTES)
         try:
             async with aiohttp.ClientSession() as session:
                 yield Service(server, url, clock, session, application)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -94,8 +95,8 @@ async def test_writing_the_same_again_is_a_duplicate(service: Service) -> None:
 
 
 async def test_a_flood_from_one_address_is_held(service: Service) -> None:
-    answers = [(await service.post(f"Thought number {number} on the bridge")).status for number in range(7)]
-    assert answers == [201] * 5 + [202] * 2
+    answers = [await service.post(f"Thought number {number} on the bridge") for number in range(7)]
+    assert [answer.status for answer in answers] == [201] * 5 + [202] * 2
     service.clock.advance(120)
     assert (await service.post("A calmer thought")).status == 201
 
@@ -129,8 +130,9 @@ async def test_a_new_author_waits_until_one_comment_was_approved(
     [
         ("x " * 150 + "x", 422, "comment-too-long", 301),
         ("x" * 301, 422, "comment-too-long", 301),
+        ("\n \n" * 10_000, 422, "comment-too-long", 30_000),
         (FAMILY * 300, 422, "comment-too-long", 2100),
-        (("e" + "̣̊" * 20) * 300, 422, "comment-too-long", 300 * 41 - 300),
+        (("e" + "\u0323\u030a" * 20) * 300, 422, "comment-too-long", 300 * 40),
         ("", 422, "comment-empty", None),
         (" \n\t ", 422, "comment-empty", None),
         ("​‌‍⁠﻿" * 20, 422, "comment-empty", None),
@@ -200,14 +202,14 @@ async def test_what_is_not_a_comment_is_named_and_loses_nothing(
 
 async def test_a_body_of_ten_megabytes_is_too_large(service: Service) -> None:
     answer = await service.ask(
-        "POST", "/v1/comments", data=b" " * 10_000_000, headers={"Content-Type": "application/json"}
+        "POST", "/v1/comments", data=io.BytesIO(b" " * 10_000_000), headers={"Content-Type": "application/json"}
     )
-    assert (answer.status, answer.json["type"], answer.json["limit"]) == (413, "/problems/payload-too-large", 65_536)
+    assert (answer.status, answer.json["type"], answer.json["limit"]) == (413, "/problems/payload-too-large", 131_072)
 
 
 async def test_a_large_body_of_unknown_length_is_too_large(service: Service) -> None:
     async def chunks() -> Any:
-        for _ in range(20):
+        for _ in range(40):
             yield b" " * 8192
 
     answer = await service.ask("POST", "/v1/comments", data=chunks(), headers={"Content-Type": "application/json"})
@@ -279,7 +281,7 @@ async def test_the_same_key_at_the_same_time_makes_one_comment(service: Service,
     answers = await asyncio.gather(
         *(service.post("All at once", headers={"Idempotency-Key": "key-1"}) for _ in range(8))
     )
-    assert {answer.status for answer in answers} == {201}
+    assert {answer.status for answer in answers} == {201}, [answer.json for answer in answers]
     assert len({answer.body for answer in answers}) == 1
     assert await sql.fetchval("select count(*) from comments") == 1
     assert await service.count() == 1
@@ -342,7 +344,7 @@ async def test_counts_can_be_kept_by_caches_and_asked_again(service: Service) ->
 @pytest.mark.parametrize(
     ("path", "pointer"),
     [
-        ("/v1/counts", ""),
+        ("/v1/counts", "?page"),
         ("/v1/counts?" + "&".join(f"page={number}" for number in range(101)), "?page"),
         ("/v1/counts?page=", "?page"),
         ("/v1/counts?page=a%00", "?page"),
@@ -361,7 +363,7 @@ async def test_a_wrong_query_is_named(service: Service, path: str, pointer: str)
 
     answer = await service.ask("GET", str(URL(path, encoded=True)))
     assert (answer.status, answer.json["type"]) == (400, "/problems/malformed")
-    assert [error["pointer"].rstrip("?") for error in answer.json["errors"]] == [pointer]
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
 
 
 async def test_a_hundred_long_addresses_are_counted(service: Service) -> None:
