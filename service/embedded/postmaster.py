@@ -39,6 +39,11 @@ class Postmaster:
         """The address, whole, so that no PGPORT or the like is asked."""
         return f"postgresql://{USER}@/{USER}?" + urlencode({"host": self.sockets, "port": PORT})
 
+    @property
+    def socket_lock(self) -> Path:
+        """The file that keeps two servers from one socket."""
+        return Path(self.sockets) / f".s.PGSQL.{PORT}.lock"
+
     def alive(self) -> bool:
         """Tell a Postgres from a zombie, and from a stranger who was given its number since."""
         try:

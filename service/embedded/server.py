@@ -28,8 +28,8 @@ ORDERLY, AT_ONCE = 30.0, 10.0
 """Seconds for Postgres' "fast" shutdown, and then for its "immediate" one, which kills what is left after five."""
 LOG_SIZE = 10_000_000
 """Bytes after which the next start puts the log aside."""
-PASSING = ("already exists", "still in use")
-"""What Postgres says while processes of a killed server are still there."""
+PASSING = ("already exists", "still in use", "unexpected postmaster exit")
+"""What is in the log while processes of a killed server are still there; the last is their own farewell."""
 
 
 class EmbeddedPostgres:
@@ -188,6 +188,7 @@ def _survivor(place: Place) -> Postmaster | None:
         # parent's number, and still sees by the rest of it whether processes of the killed server use the data.
         path = place.data / "postmaster.pid"
         path.write_text(f"{os.getpid()}\n" + path.read_text().partition("\n")[2])
+        found.socket_lock.unlink(missing_ok=True)
     return None
 
 
@@ -206,10 +207,10 @@ def _launch(place: Place, sockets: Path) -> tuple[Postmaster, subprocess.Popen[b
             if server := _ready(place, child):
                 return server, child
             output.seek(before)
-            reason = _reason(output.read().decode(errors="replace"))
-        if time.monotonic() > give_up or not any(word in reason for word in PASSING):
+            said = output.read().decode(errors="replace")
+        if time.monotonic() > give_up or not any(words in said for words in PASSING):
             raise EmbeddedError(
-                f"PostgreSQL does not start on {place.data} ({reason}): nothing was changed; see {place.log}, "
+                f"PostgreSQL does not start on {place.data} ({_reason(said)}): nothing was changed; see {place.log}, "
                 "restore a backup, or set TRECENTO_DATA to a new folder"
             )
         _breathe()
