@@ -20,7 +20,9 @@ DOT = r"\s?[\[({<]\s?(?:dot|\.|punkt)\s?[\])}>]\s?|\sdot\s|\s\.\s|\."
 SPELLED = re.compile(
     rf"(?<![\w.+-])([\w.+-]{{1,64}}+)(?:({AT})|\sat\s)([\w-]{{1,63}}+)({DOT})([\w-]{{2,63}}+)(?:(?:{DOT})(\w{{2,24}}+))?"
 )
-HINT = re.compile(r"[\[({<]\s?(?:at|@|ät)\s?[\])}>]|@ | at (?=\S+ (?:dot|\.) )")
+OPENERS = "([{<@"
+BRACKETED = re.compile(r"[\[({<]\s?(?:at|@|ät)\s?[\])}>]|@ ")
+SPOKEN = re.compile(r" at (?=\S{1,63}?(?: (?:dot|\.) |\s?[\[({<]\s?(?:dot|\.)))")
 NOT_NAMES = listed(
     """
     me us him her it them you look looking here there out site up page back online is are was be available all more
@@ -41,16 +43,15 @@ NATIONAL: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = (
 )
 """How numbers are written inside a country, and the countries that write so."""
 
-CALLED = re.compile(
-    r"\b(?:call|phone|tel|text|sms|whats ?app|viber|telegram|dial|fax|ruf|anrufen|handy)"
-    r"[.:]?(?: (?:me|us|him|her|now|at|on|no|nr|number|is|my|the|unter|an)\b[.:]?){0,3}[ #]?$"
-)
+CALLS = r"\b(?:call|phone|tel|text|sms|whats ?app|viber|telegram|dial|fax|ruf|anrufen|handy)"
+CALL = re.compile(CALLS)
+CALLED = re.compile(CALLS + r"[.:]?(?: (?:me|us|him|her|now|at|on|no|nr|number|is|my|the|unter|an)\b[.:]?){0,3}[ #]?$")
 """What stands before a number that is meant to be called, so that any shape will do."""
 DATE = re.compile(r"(?:1[5-9]|20)\d\d(?:\D|$)|\d{1,2}[./-]\d{1,2}[./-](?:\d\d|\d{4})(?:\D|$)")
 SHORTEST, LONGEST = 7, 15
 """Digits of a number: a local one at least, at most what ITU-T E.164 allows."""
-TRIES = 3
-"""How many numbers of one text are looked up, since each look-up takes some 50 µs."""
+TRIES = 2
+"""How many numbers of one text are looked up, at some 50 µs each; of more than that, the shape is enough."""
 
 
 def addresses(plain: str) -> Iterator[Span]:
@@ -59,7 +60,9 @@ def addresses(plain: str) -> Iterator[Span]:
         for match in ADDRESS.finditer(plain):
             if match[1] in ENDINGS:
                 yield match.span()
-    if HINT.search(plain):
+    if (" at " in plain and SPOKEN.search(plain)) or (
+        any(map(plain.__contains__, OPENERS)) and BRACKETED.search(plain)
+    ):
         yield from spelled(plain)
 
 
@@ -80,17 +83,16 @@ def numbers(plain: str) -> Iterator[Span]:
     if sum(map(plain.count, "0123456789")) < SHORTEST:
         return
     tries = TRIES
+    called = CALL.search(plain)
     for match in NUMBER.finditer(plain):
         if not SHORTEST <= sum(map(str.isdigit, match[0])) <= LONGEST or DATE.match(match[0]):
             continue
-        if CALLED.search(plain, max(0, match.start() - 40), match.start()):
+        if called and CALLED.search(plain, max(0, match.start() - 40), match.start()):
             yield match.span()
             continue
         for region in regions(match[0]):
-            if not tries:
-                return
             tries -= 1
-            if valid(match[0], region):
+            if tries < 0 or valid(match[0], region):
                 yield match.span()
                 break
 

@@ -10,7 +10,7 @@ def listed(text: str) -> frozenset[str]:
 
 ENDINGS = listed(
     """
-    com net org edu gov mil int info biz name mobi asia jobs travel museum coop aero post tel cat xxx arpa
+    com net org one ink edu gov mil int info biz name mobi asia jobs travel museum coop aero post tel cat xxx arpa
     xyz online site website store shop club vip icu top win bid loan click link live life world today news media blog
     wiki page pages app dev tech cloud host space press email chat social network agency studio design digital group
     company business center solutions services systems support events team works tools zone pro plus run fun best cool
@@ -36,6 +36,7 @@ ENDINGS = listed(
 
 WORDS = listed(
     """
+    one ink
     int name jobs travel museum post tel cat online site website store shop club vip top win bid loan click link live
     life world today news media blog wiki page pages app tech cloud host space press email chat social network agency
     studio design digital group company business center solutions services systems support events team works tools

@@ -8,6 +8,7 @@ from itertools import pairwise
 from operator import eq
 from typing import TYPE_CHECKING
 
+from ahocorasick_rs import AhoCorasick
 from msgspec import Struct
 
 from service.model import Span
@@ -50,9 +51,13 @@ def shouted(text: str, share: float, at_least: int) -> Shout | None:
 
     A short word in capitals among others is an acronym, and scripts without case cannot shout.
     """
+    if text == text.lower():
+        return None
     upper, cased, letters = counted(text)
     if cased < at_least or upper < share * letters:
         return None
+    if upper == letters:
+        return Shout(1.0, cased, ((0, len(text)),))
     words = list(capitals(text))
     loud = sum(end - start for start, end in words)
     if loud < share * letters:
@@ -96,8 +101,9 @@ class Stretches:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.needles = [letter * (limit + 1) for letter in string.ascii_lowercase]
-        self.needles += [sign * (2 * limit + 1) for sign in "!?"]
+        needles = [letter * (limit + 1) for letter in string.ascii_lowercase]
+        needles += [sign * (2 * limit + 1) for sign in "!?"]
+        self.ascii_runs = AhoCorasick(needles)
         self.runs = re.compile(rf"([^\W\d_{CUSTOMARY}])\1{{{limit},}}|([!?{MARKS_OF_EMOJI}])\2{{{2 * limit},}}")
         self.words = re.compile(rf"(?<!\w)([^\W\d_]++)(?:\W{{1,3}}\1(?!\w)){{{limit},}}")
 
@@ -107,7 +113,7 @@ class Stretches:
         Numbers, dots, dashes and rules of them are never meant; marks and emoji may be repeated twice as often.
         """
         found: list[Span] = []
-        if not plain.isascii() or any(needle in plain for needle in self.needles):
+        if not plain.isascii() or self.ascii_runs.find_matches_as_indexes(plain):
             found += (match.span() for match in self.runs.finditer(plain))
         words = plain.split()
         if sum(map(eq, words, words[1:])) >= self.limit - 1:
@@ -119,9 +125,8 @@ class Stacks:
     """Finds letters that carry more than `limit` combining marks."""
 
     def __init__(self, limit: int) -> None:
-        self.pattern = re.compile(
-            f"[{GENERIC_MARKS}]{{{limit + 1},}}|[{GENERIC_MARKS}{SCRIPT_MARKS}]{{{2 * limit + 1},}}"
-        )
+        marks = f"[{GENERIC_MARKS}{SCRIPT_MARKS}]"
+        self.pattern = re.compile(f"[{GENERIC_MARKS}]{{{limit + 1}}}{marks}*|{marks}{{{2 * limit + 1},}}")
 
     def spans(self, text: str) -> tuple[Span, ...]:
         """Return where marks are stacked, letter included; scripts with marks of their own may stack twice as high."""

@@ -20,10 +20,12 @@ SCHEME = re.compile(
 SPELLED = r"\s?[\[({<]\s?(?:\.|dot|punkt|point|punto)\s?[\])}>]\s?"
 DOTTED = re.compile(r"(?<![\w@.-])\w[\w-]*+(?:\.\w[\w-]*+)++(?![\w@-]*+@)")
 """Labels with dots between them, not beside an `@`."""
-DISGUISED = re.compile(rf"(?<![\w@.-])\w[\w-]*+(?:(?:{SPELLED}|\sdot\s|\s\.\s?|\.\s?)\w[\w-]*+)++")
-JOINT = re.compile(rf"({SPELLED})|(\sdot\s)|(\s\.\s?|\.\s)|\.")
+JOINTS = rf"(?P<bracketed>{SPELLED})|(?P<spelled>\sdot\s)|(?P<spaced>\s\.\s?|\.\s)"
+ENDING = re.compile(rf"(?:{JOINTS})(?P<ending>\w[\w-]*+)")
+JOINT = re.compile(rf"(?:{JOINTS}|(?P<dot>\.))$")
+KINDS = ("bracketed", "spelled", "spaced")
 HINT = re.compile(r"\.(?=[^\W\d])")
-SPACED_HINT = re.compile(r"\. (?=(?:com|org|edu|gov|xyz|biz)\b)")
+SPACED_HINT = re.compile(r"\. (?=(?:com|org|edu|gov|xyz|biz)\b|[^\W\d_]{2,24}/)")
 REST = re.compile(r"(?::\d{1,5})?(?:[/?#][^\s<>\"]*)?")
 PLAIN_ENDINGS = listed("com net org")
 SURE_SPACED = listed("com org edu gov xyz biz")
@@ -38,8 +40,8 @@ NOT_HOSTS = listed(
 THE_TRADE = re.compile(
     r"\s?-?(?:bubble|boom|bust|crash|era|craze|mania|compan|stock|start|billion|million|days|world|age)"
 )
-MOST = 25
-"""Links of one kind that are counted; a text with so many has too many for anybody."""
+LABEL = 63
+"""Octets of a label at most (RFC 1035)."""
 TRAILING = ".,;:!?)]}>'\"*_~»”’…"
 LATIN = re.compile("[a-z\u00df-\u024f]")
 LOOKALIKE = re.compile("[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
@@ -60,15 +62,17 @@ class Link(Struct, frozen=True):
         return self.host.removeprefix("www.") in SHORTENERS
 
 
-def find(plain: str, text: str) -> tuple[Link, ...]:
-    """Return the links of a text, given with its `plain()` form, in reading order, not overlapping."""
+def find(plain: str, text: str, most: int = 300) -> tuple[Link, ...]:
+    """Return the links of a text, given with its `plain()` form, in reading order; `most` found end the search."""
     found: list[Link] = []
     if "//" in plain or "\\\\" in plain:
-        found += islice(explicit(plain), MOST)
+        found += islice(explicit(plain), most)
+        for link in found:
+            plain = plain[: link.start] + " " * (link.end - link.start) + plain[link.end :]
     if HINT.search(plain):
-        found += islice(bare(plain, text), MOST)
+        found += islice(bare(plain, text), most - len(found))
     if " dot " in plain or " ." in plain or "[" in plain or "(" in plain or "{" in plain or SPACED_HINT.search(plain):
-        found += islice(disguised(plain, text), MOST)
+        found += islice(disguised(plain, text), most - len(found))
     return apart(found) if found else ()
 
 
@@ -112,7 +116,8 @@ def certain(labels: list[str], following: str) -> bool:
     """Whether dotted words are a host, and no forgotten space or file name."""
     host = ".".join(labels)
     if labels[-1] not in WORDS:
-        return any(len(label) > 1 for label in labels[:-1]) or following.startswith("/")
+        long = any(len(label) > 1 for label in labels[:-1])
+        return long or labels[-1] in PLAIN_ENDINGS or following.startswith("/") or host in KNOWN
     name = labels[-2]
     mixed = "-" in name.strip("-") or (not name.isalpha() and not name.isdigit())
     path = following.startswith("/") and following[1:].strip().isalnum()
@@ -121,25 +126,37 @@ def certain(labels: list[str], following: str) -> bool:
 
 def disguised(plain: str, text: str) -> Iterator[Link]:
     """Yield hosts whose dots are written out, bracketed or set apart."""
-    for match in DISGUISED.finditer(plain):
-        joints = list(JOINT.finditer(match[0]))
-        edges = [0, *(edge for joint in joints for edge in joint.span()), len(match[0])]
-        labels = [match[0][start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
-        for last in range(len(joints), 0, -1):
-            joint = joints[last - 1]
-            ending = text[match.start() + joint.end() :][: len(labels[last])]
-            if (
-                joint.lastindex
-                and not capitalised(ending)
-                and ends_a_host(labels[last - 1], joint, labels[last], plain[match.start() + edges[2 * last + 1] :][:1])
-            ):
-                first = last - 1
-                while first and joined_alike(joints[first - 1], joint, labels[first - 1]):
-                    first -= 1
-                start, end = match.start() + edges[2 * first], match.start() + edges[2 * last + 1]
-                if not THE_TRADE.match(plain, end):
-                    yield link(plain, start, end, ".".join(labels[first : last + 1]), tricked=True)
-                break
+    for match in ENDING.finditer(plain):
+        ending = match["ending"]
+        name = label_before(plain, match.start())
+        end = match.end()
+        if (
+            ending in ENDINGS
+            and ends_a_host(name, match, following=plain[end : end + 1])
+            and not capitalised(text[end - len(ending) : end])
+            and not THE_TRADE.match(plain, end)
+        ):
+            kind = next(kind for kind in KINDS if match[kind])
+            start, host = extended(plain, match.start() - len(name), f"{name}.{ending}", kind)
+            yield link(plain, start, end, host, tricked=True)
+
+
+def label_before(plain: str, end: int) -> str:
+    """Return the label of a host that ends at a place, or nothing."""
+    start = end
+    while start and end - start < LABEL and (plain[start - 1].isalnum() or plain[start - 1] == "-"):
+        start -= 1
+    return plain[start:end]
+
+
+def extended(plain: str, start: int, host: str, kind: str) -> tuple[int, str]:
+    """Return where a host really begins, following its dots to the left, and the host."""
+    while joint := JOINT.search(plain, max(0, start - 10), start):
+        label = label_before(plain, joint.start())
+        if not label or label in NOT_HOSTS or joint.lastgroup not in {kind, "dot"} or joint[0] == ". ":
+            break
+        start, host = joint.start() - len(label), f"{label}.{host}"
+    return start, host
 
 
 def capitalised(word: str) -> bool:
@@ -147,21 +164,16 @@ def capitalised(word: str) -> bool:
     return word[:1].isupper() and not word.isupper()
 
 
-def ends_a_host(name: str, joint: re.Match[str], ending: str, following: str) -> bool:
-    """Whether a joint between two words makes them the last two labels of a host."""
-    bracketed, spelled, _spaced = joint.groups()
-    if ending not in ENDINGS or name in NOT_HOSTS or not any(map(str.isalpha, name)):
+def ends_a_host(name: str, joint: re.Match[str], *, following: str) -> bool:
+    """Whether a joint between a word and a known ending makes them the last two labels of a host."""
+    ending = joint["ending"]
+    if name in NOT_HOSTS or not any(map(str.isalpha, name)):
         return False
-    if bracketed:
+    if joint["bracketed"]:
         return True
-    if spelled:
+    if joint["spelled"]:
         return ending not in WORDS
     return ending in SURE_SPACED or (ending not in WORDS and following == "/")
-
-
-def joined_alike(joint: re.Match[str], last: re.Match[str], label: str) -> bool:
-    """Whether a host goes on to the left of a label."""
-    return joint.lastindex is None or (joint.lastindex == last.lastindex and label not in NOT_HOSTS)
 
 
 def link(plain: str, start: int, end: int, host: str, *, tricked: bool = False) -> Link:

@@ -18,6 +18,10 @@ Ask = Callable[[Case], Finding | None]
 """A rule: it looks nothing up, and the same case gives the same answer."""
 
 
+ENOUGH_LINKS = 12
+"""Links that are looked at closely; a comment with more has too many, wherever they lead, unless `limit` is higher."""
+
+
 def banned(case: Case) -> Finding | None:
     """Speak of an author, or an address, that is banned."""
     return case.finding("banned") if case.facts.banned else None
@@ -50,14 +54,15 @@ def mild_profanity(case: Case) -> Finding | None:
 
 def links(case: Case) -> Finding | None:
     """Speak of too many links, and of one that is blocked, disguised, shortened, or in the name."""
-    in_body = find(case.body.plain, case.body.stored)
-    in_name = find(case.name.plain, case.name.stored) if case.name else ()
+    settings, limit = case.settings, case.rules.links.limit
+    most = max(limit, ENOUGH_LINKS) + 1
+    in_body = find(case.body.plain, case.body.stored, most)
+    in_name = find(case.name.plain, case.name.stored, most) if case.name else ()
     if not in_body and not in_name:
         return None
-    settings, limit = case.settings, case.rules.links.limit
     body = [link for link in in_body if not below(link.host, settings.allowed)]
     name = [link for link in in_name if not below(link.host, settings.allowed)]
-    counted = (*body, *name)
+    counted = in_body if len(in_body) >= most else (*body, *name)
     blocked = sum(below(link.host, settings.blocked) for link in counted)
     disguised = sum(link.disguised for link in counted)
     shortened = sum(link.shortened for link in counted)
