@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from pathlib import Path
@@ -13,7 +14,7 @@ WIDTH = 104
 
 ADDED = {
     "a": "ƌɐΆαλάДⱥȺ∂",
-    "b": "вƀɓʙɃъьЪЬҌҍ฿ჩƁƂƄß",
+    "b": "βвƀɓʙɃъьЪЬҌҍ฿ჩƁƂƄ",
     "c": "ɔɕƈȼ¢ċ©ↄↃ",
     "d": "ɗɖđðᴅԁƊÐᗞ₫ƉƋ",
     "e": "ǝɘəεэєɛ€ΣξҽԐԑᴱ∈ɇƐɜ",
@@ -26,7 +27,7 @@ ADDED = {
     "l": "ʟɭłℓ£ɫƚⱡᴌιןŁ",
     "m": "ɯмɱᴍ₥ϻ",
     "n": "ηɴпɲŋñиήƞᴎռ₦й",
-    "o": "øөɵσωώό¤ºθծօѳѲΘ◯○●Ø",
+    "o": "øөɵσό¤ºθծօѳѲΘ◯○●Ø",
     "p": "ρᴘƥþթᵽ₱Þ",
     "q": "ɋʠԛգ",
     "r": "ɹʀгɼɽɾяʁᴙɍ₹",
@@ -34,7 +35,7 @@ ADDED = {
     "t": "ʇтτᴛŧƭʈ₮†եŦ",
     "u": "υʊμµцսᴜʋύϋΰ∪",
     "v": "ʌνѵᴠΛ√",
-    "w": "ʍшщωѡᴡ₩ԝѿ",
+    "w": "ωώʍшщωѡᴡ₩ԝѿ",
     "x": "хχжҳӽϰ×",
     "y": "уүұγɏʎ¥ʏƴў",
     "z": "ʐᴢƶȥʑʒӡƷ",
@@ -61,9 +62,25 @@ def latin(character: str) -> str:
         if len(shape["c"]) == 1 and shape["c"] in string.ascii_letters
     }
     name = unicodedata.name(character, "")
+    if named := NAMED.fullmatch(name):
+        return named[1].lower()
     if candidates in ({"i", "l"}, {"l"}):
         return "i" if " I" in name or "IOTA" in name or "PALOCHKA" in name else "l"
     return min(candidates, default="")
+
+
+NAMED = re.compile(
+    r"LATIN (?:SMALL |CAPITAL )?LETTER (?:SMALL CAPITAL |TURNED |REVERSED |SIDEWAYS |OPEN |INSULAR |DOTLESS |SCRIPT )?"
+    r"([A-Z])(?: WITH [A-Z ]+)?"
+)
+BLOCKS = (
+    range(0x80, 0x2B0),
+    range(0x1D00, 0x1DC0),
+    range(0x2C60, 0x2C80),
+    range(0xA720, 0xA800),
+    range(0xAB30, 0xAB70),
+)
+"""Latin letters outside ASCII."""
 
 
 def decomposes(character: str) -> bool:
@@ -74,6 +91,7 @@ def decomposes(character: str) -> bool:
 def alphabet() -> dict[str, str]:
     """Return, for every small Latin letter, the characters that stand for it, in code point order."""
     characters = {character for character in confusables_data if len(character) == 1}
+    characters |= {chr(point) for block in BLOCKS for point in block}
     added = "".join(ADDED.values())
     characters |= set(added) | {letter.upper() for letter in added if len(letter.upper()) == 1}
     found: dict[str, list[str]] = {letter: [] for letter in string.ascii_lowercase}

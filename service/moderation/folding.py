@@ -7,6 +7,7 @@ import re
 import unicodedata
 from functools import cached_property
 from hashlib import blake2b
+from itertools import compress
 from string import ascii_lowercase, ascii_uppercase, punctuation
 
 from service.model import Span
@@ -136,20 +137,53 @@ TOGETHER = str.maketrans("012345678", "oizeasgtb", punctuation) | {ord("9"): "g"
 """Punctuation is put in between the letters of a word, and digits stand for letters."""
 LEET = str.maketrans("0123456789@$!|+(#[{}])", "oizeasgtbgasiitchccddd", "\"%&'*,-./:;<=>?\\^_`~")
 """Symbols stand for letters too."""
+LEETISH = re.compile(r"[@|!](?=\w)|\$(?=[a-z$@])|[(\[{+#$@](?<=\w.)")
+"""A symbol where it can be a letter."""
+TAIL = re.compile(r"(?<=\w)[!)\]}|.,;:?\"']+(?!\S)|(?<!\S)[(\[{|\"']+(?=\w)")
+"""Where a symbol is likelier to be punctuation."""
 
-DOUBLES = tuple(letter * 2 for letter in ascii_lowercase)
+VEIL = re.compile(r"[*#~_%@]")
+HYPHENED = ("--", " a-", " f-", " m-", " r-", " s-")
+"""Hyphens that may hide letters: a row of them, and those after a first letter that stands for a word."""
+VEILED = str.maketrans(
+    dict.fromkeys(set(punctuation) - set("*#~_%@-$"), " ") | dict.fromkeys("*#~_%@-", "*") | {"$": "s"}
+)
+"""What hides letters becomes an asterisk."""
+
+WORD = re.compile(r"\S+")
 RUN = re.compile(r"([^\W\d_])\1+")
 LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
+
+
+FEW = 20
+"""Repeats up to which cutting them out is faster than walking the text."""
+
+
+def steps(text: str) -> bytes:
+    """Return, for each character of an ASCII text, how it differs from the one before: zero where it repeats it."""
+    number = int.from_bytes(text.encode())
+    return (number ^ (number >> 8)).to_bytes(len(text))
 
 
 def collapse(text: str) -> str:
     """Return the text with every run of one letter reduced to that letter."""
     if not text.isascii():
         return RUN.sub(r"\1", text)
-    for double in DOUBLES:
-        while double in text:
-            text = text.replace(double, double[0])
-    return text
+    changes = steps(text)
+    repeats = changes.count(0)
+    if repeats > FEW:
+        return "".join(compress(text, changes))
+    pieces, last = [], 0
+    for _ in range(repeats):
+        place = changes.find(0, last)
+        pieces.append(text[last:place])
+        last = place + 1
+    return "".join(pieces) + text[last:] if pieces else text
+
+
+def untailed(text: str) -> str:
+    """Return the text without the punctuation that ends or opens words."""
+    return TAIL.sub(lambda found: "~" * len(found[0]), text)
 
 
 class Folded:
@@ -176,19 +210,66 @@ class Folded:
         return self.plain.translate(APART).split()
 
     @cached_property
-    def thin(self) -> list[str]:
-        """The same words with every run of one letter reduced to that letter."""
-        return collapse(self.plain.translate(APART)).split()
-
-    @cached_property
-    def together(self) -> list[str]:
-        """What stands between white space, with the punctuation inside left out."""
-        return collapse(self.plain).translate(TOGETHER).split()
-
-    @cached_property
     def places(self) -> list[Span]:
         """Where each of `words` stands in `plain`."""
-        return [found.span() for found in re.finditer(r"\S+", self.plain.translate(APART))]
+        return [found.span() for found in WORD.finditer(self.plain.translate(APART))]
+
+    @cached_property
+    def spaced(self) -> str:
+        """The words with one space between them."""
+        return " ".join(self.words)
+
+    @cached_property
+    def thin(self) -> list[str]:
+        """The words with every run of one letter reduced to that letter; the very same list where there is none."""
+        collapsed = collapse(self.spaced)
+        return self.words if len(collapsed) == len(self.spaced) else collapsed.split()
+
+    @cached_property
+    def squeezed(self) -> list[str]:
+        """The words with runs of three and more reduced to two; empty where there are none."""
+        if self.thin is self.words or (self.spaced.isascii() and b"\0\0" not in steps(self.spaced)):
+            return []
+        return LONG_RUN.sub(r"\1\1", self.spaced).split()
+
+    @cached_property
+    def chunks(self) -> list[Span]:
+        """Where that which stands between white space does so in `plain`."""
+        return [found.span() for found in WORD.finditer(self.plain)]
+
+    @cached_property
+    def odd(self) -> set[str]:
+        """What stands between white space, with the punctuation inside left out, unless it is one of the words."""
+        return set(self.plain.translate(TOGETHER).split()).difference(self.words)
+
+    @cached_property
+    def thin_odd(self) -> list[str]:
+        """The same with every run of one letter reduced to that letter."""
+        return collapse(" ".join(self.odd)).split()
+
+    @cached_property
+    def leet(self) -> list[str]:
+        """What stands between white space, with symbols read as letters; empty where no symbol can be one."""
+        if not LEETISH.search(self.plain):
+            return []
+        text = untailed(self.plain).translate(LEET)
+        return [*text.split(), *collapse(text).split()]
+
+    @cached_property
+    def veiled(self) -> list[str]:
+        """The words with what hides letters as asterisks; empty where nothing does."""
+        if not VEIL.search(self.plain) and not ("-" in self.plain and self._hyphened()):
+            return []
+        return self.plain.translate(VEILED).split()
+
+    def _hyphened(self) -> bool:
+        text = f" {self.plain}"
+        return any(start in text for start in HYPHENED)
+
+    @cached_property
+    def veils(self) -> list[Span]:
+        """Where each of `veiled` stands in `plain`."""
+        return [found.span() for found in WORD.finditer(self.plain.translate(VEILED))]
 
     @cached_property
     def origins(self) -> list[Span]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from service.moderation.matcher import Matcher
+from service.moderation.spellings import Spellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +49,7 @@ class Lexicon:
     def __init__(self, entries: Iterable[Entry], *, ordinary: Iterable[str] = (), joints: Iterable[str] = ()) -> None:
         self.entries = tuple(entries)
         self.categories = tuple(sorted({entry.category for entry in self.entries}))
-        self._matcher = Matcher(self.entries, frozenset(ordinary), frozenset(joints))
+        self._matcher = Matcher(Spellings(self.entries, frozenset(ordinary), frozenset(joints)))
 
     def hits(self, folded: Folded) -> tuple[Hit, ...]:
         """Return the words found, in the order of the text, each place once."""

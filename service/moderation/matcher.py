@@ -2,98 +2,154 @@
 
 from __future__ import annotations
 
-import re
+from itertools import groupby
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.folding import TOGETHER, collapse
-from service.moderation.text import fold
+from service.moderation.folding import APART, LEET, TOGETHER, collapse, untailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from service.moderation.lexicon import Entry
+    from service.moderation.spellings import Spellings
     from service.moderation.text import Folded
 
-Match = tuple[int, int, "Entry"]
-"""Start and end in the folded text's `plain`, and what was found there."""
+SPELLED_OUT = 3
+"""Single letters in a row from which on they may spell a word."""
 
-WORD = re.compile(r"\S+")
-SYMBOL = re.compile(r"[@$!|(+#{\[](?=[^\s!?.,;:)])|[@$+(](?=[\s!?.,;:]|$)")
-TAIL = re.compile(r"[!?.,;:)\]}'\"|+]+(?=\s|$)")
-SPELLED_OUT = re.compile(r"(?<!\S)\S(?:\s+\S){2,}(?!\S)")
+
+class Match(NamedTuple):
+    """A piece of the folded text's `plain`, and what was found there."""
+
+    start: int
+    end: int
+    entry: Entry
 
 
 class Matcher:
-    """Entries, indexed by spelling."""
+    """Asks each view in one pass whether it holds anything at all, and looks closer only then."""
 
-    def __init__(self, entries: Sequence[Entry], ordinary: frozenset[str], joints: frozenset[str]) -> None:
-        self.ordinary = ordinary
-        self.joints = joints
-        self.forms: dict[str, Entry] = {}
-        self.inside: list[tuple[str, Entry]] = []
-        self.excepted: dict[str, list[tuple[int, list[str]]]] = {}
-        for entry in entries:
-            for form in (entry.word, *entry.forms):
-                self._add(fold(form).words, entry)
-        self.known = frozenset(self.forms)
-        self.automaton = AhoCorasick([form for form, _ in self.inside], implementation=Implementation.ContiguousNFA)
-
-    def _add(self, words: list[str], entry: Entry) -> None:
-        if len(words) > 1:
-            self.inside.append((collapse(" ".join(words)), entry))
-            return
-        form = words[0]
-        self.forms.setdefault(form, entry)
-        thin = collapse(form)
-        if thin not in self.ordinary:
-            self.forms.setdefault(thin, entry)
-            if entry.reach in ("glued", "within"):
-                self.inside.append((thin, entry))
+    def __init__(self, spellings: Spellings) -> None:
+        self.spellings = spellings
+        self.words = frozenset(spellings.words)
+        self.whole = frozenset(spellings.whole)
+        self.masked = frozenset(spellings.masked)
+        self.patterns = tuple(
+            (entry, entry.reach == "within" and pattern in (entry.word, collapse(entry.word)))
+            for pattern, entry in spellings.patterns.items()
+        )
+        """With whether it counts anywhere inside a word."""
+        self.automaton = AhoCorasick(list(spellings.patterns), implementation=Implementation.ContiguousNFA)
 
     def matches(self, folded: Folded) -> list[Match]:
         """Return every match, in no order."""
-        matches: list[Match] = []
-        words = folded.words
-        thin = folded.thin
-        if not self.known.isdisjoint(words):
-            matches += self._whole(folded, words)
-        if not self.known.isdisjoint(thin):
-            matches += self._whole(folded, thin)
-        if not self.known.isdisjoint(map(add, thin, thin[1:])):
-            matches += self._broken(folded)
-        if not self.known.isdisjoint(folded.together):
-            matches += self._together(folded)
-        matches += self._inside(folded)
-        return matches
+        words, thin = folded.words, folded.thin
+        found: list[Match] = []
+        views = (words,) if thin is words else (words, thin)
+        for view in (*views, folded.squeezed):
+            if not self.words.isdisjoint(view):
+                found += self._words(folded, view)
+        if not self.whole.isdisjoint(map(add, words, words[1:])):
+            found += self._in_two(folded)
+        if not (self.words.isdisjoint(folded.odd) and self.words.isdisjoint(folded.thin_odd)):
+            found += self._together(folded)
+        if not self.words.isdisjoint(folded.leet):
+            found += self._leet(folded)
+        if not self.masked.isdisjoint(folded.veiled):
+            found += self._veiled(folded)
+        if list(map(len, words)).count(1) >= SPELLED_OUT:
+            found += self._spelled_out(folded)
+        for view in views:
+            found += self._inside(folded, view)
+        return found
 
-    def _whole(self, folded: Folded, words: list[str]) -> Iterator[Match]:
-        for word, place in zip(words, folded.places, strict=True):
-            entry = self.forms.get(word)
-            if entry:
-                yield (*place, entry)
+    def _words(self, folded: Folded, view: list[str]) -> Iterator[Match]:
+        for index, word in enumerate(view):
+            entry = self.spellings.words.get(word)
+            if entry and not self.spellings.harmless(folded.words, index, index):
+                yield Match(*folded.places[index], entry)
 
-    def _broken(self, folded: Folded) -> Iterator[Match]:
-        thin = folded.thin
-        for index, whole in enumerate(map(add, thin, thin[1:])):
-            entry = self.forms.get(whole)
-            if entry and not (thin[index] in self.ordinary and thin[index + 1] in self.ordinary):
-                yield folded.places[index][0], folded.places[index + 1][1], entry
+    def _in_two(self, folded: Folded) -> Iterator[Match]:
+        words, places = folded.words, folded.places
+        for index, (first, second) in enumerate(zip(words, words[1:], strict=False)):
+            entry = self.spellings.whole.get(first + second)
+            if entry is None or entry.reach == "exact" or self.spellings.everyday((first, second)):
+                continue
+            if folded.plain[places[index][1] : places[index + 1][0]].isspace():
+                yield Match(places[index][0], places[index + 1][1], entry)
 
     def _together(self, folded: Folded) -> Iterator[Match]:
-        for found in WORD.finditer(folded.plain):
-            entry = self.forms.get(collapse(found[0]).translate(TOGETHER))
-            if entry and any(map(str.isalpha, found[0])):
-                yield found.start(), found.end(), entry
+        for start, end in folded.chunks:
+            chunk = folded.plain[start:end]
+            word = chunk.translate(TOGETHER)
+            entry = self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
+            pieces = chunk.translate(APART).split()
+            if entry is None or pieces == [word] or not any(map(str.isalpha, chunk)):
+                continue
+            if len(pieces) == 1 or not self.spellings.everyday(pieces):
+                left = len(chunk) - len(chunk.translate(APART).lstrip())
+                right = len(chunk) - len(chunk.translate(APART).rstrip())
+                yield Match(start + left, end - right, entry)
 
-    def _inside(self, folded: Folded) -> Iterator[Match]:
-        text = " ".join(folded.thin)
+    def _leet(self, folded: Folded) -> Iterator[Match]:
+        for start, end in folded.chunks:
+            chunk = untailed(folded.plain[start:end])
+            if chunk.isalnum():
+                continue
+            word = chunk.translate(LEET)
+            entry = self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
+            if entry:
+                yield Match(start, end, entry)
+
+    def _veiled(self, folded: Folded) -> Iterator[Match]:
+        for word, (start, end) in zip(folded.veiled, folded.veils, strict=True):
+            entry = self.spellings.masked.get(word)
+            if entry:
+                yield Match(start, end, entry)
+
+    def _spelled_out(self, folded: Folded) -> Iterator[Match]:
+        index = 0
+        for length, group in groupby(folded.words, key=len):
+            letters = list(group)
+            if length == 1 and len(letters) >= SPELLED_OUT:
+                yield from self._spelled(folded, letters, index)
+            index += len(letters)
+
+    def _spelled(self, folded: Folded, letters: list[str], first: int) -> Iterator[Match]:
+        places = folded.places
+        last = first + len(letters) - 1
+        entry = self.spellings.whole.get("".join(letters))
+        if entry:
+            yield Match(places[first][0], places[last][1], entry)
+            return
+        starts = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
+        ends = [*(start - 1 for start in starts[1:]), len(letters) - 1]
+        for text, at, to in (
+            ("".join(letters), range(len(letters)), range(len(letters))),
+            ("".join(letters[start] for start in starts), starts, ends),
+        ):
+            for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
+                yield Match(places[first + at[start]][0], places[first + to[end - 1]][1], self.patterns[number][0])
+
+    def _inside(self, folded: Folded, view: list[str]) -> Iterator[Match]:
+        text = " ".join(view)
         for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
-            _, entry = self.inside[number]
+            entry, anywhere = self.patterns[number]
             first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
             before, after = text[first:start], text[end : last if last >= 0 else len(text)]
-            if (before or after) and (entry.reach == "within" or (before in self.joints and after in self.joints)):
-                index = text.count(" ", 0, start)
-                yield (*folded.places[index], entry)
+            index = text.count(" ", 0, start)
+            stop = index + text.count(" ", start, end)
+            if self.spellings.harmless(folded.words, index, stop):
+                continue
+            if stop > index:
+                if not before and not after:
+                    yield Match(folded.places[index][0], folded.places[stop][1], entry)
+            elif (before or after) and (anywhere or self._glued(entry, before, after)):
+                yield Match(*folded.places[index], entry)
+
+    def _glued(self, entry: Entry, before: str, after: str) -> bool:
+        joints = self.spellings.joints
+        return entry.reach in ("glued", "within") and before in joints and after in joints

@@ -1,0 +1,98 @@
+"""Every spelling under which an entry of the lexicon is known, made once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from service.moderation.disguises import SHORTEST, censored, disguises
+from service.moderation.folding import collapse
+from service.moderation.text import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from service.moderation.lexicon import Entry
+
+LONE = frozenset("stdaiom")
+"""Letters that stand alone in ordinary writing: "it's", "don't", "a", "I", "o'clock"."""
+
+
+class Phrase(NamedTuple):
+    """Words in a row among which the one at `place` means nothing bad."""
+
+    words: tuple[str, ...]
+    place: int
+
+
+class Spellings:
+    """Entries by spelling. A spelling belongs to the first entry that has it; those listed come before disguises."""
+
+    def __init__(self, entries: Sequence[Entry], ordinary: frozenset[str], joints: frozenset[str]) -> None:
+        self.ordinary = ordinary
+        self.joints = joints | {""}
+        self.words: dict[str, Entry] = {}
+        """As one word, as listed, with runs collapsed, and in disguise."""
+        self.whole: dict[str, Entry] = {}
+        """As listed; these may also come in two pieces or letter by letter."""
+        self.masked: dict[str, Entry] = {}
+        """With letters hidden behind asterisks."""
+        self.patterns: dict[str, Entry] = {}
+        """Phrases, and what is looked for inside words, as listed and with runs collapsed."""
+        self.innocent: dict[str, list[Phrase]] = {}
+        """By each of their words."""
+        for entry in entries:
+            for form in (entry.word, *entry.forms):
+                self._list(form, entry)
+        for word, entry in self.whole.items():
+            if word.isascii() and word.isalpha():
+                self._disguise(word, entry)
+        for entry in entries:
+            for exception in entry.exceptions:
+                self._allow(tuple(fold(exception).words))
+
+    def _list(self, form: str, entry: Entry) -> None:
+        folded = fold(form)
+        if "-" in form:
+            self.masked.setdefault(folded.plain.replace("-", "*"), entry)
+            return
+        spelling, thin = " ".join(folded.words), " ".join(folded.thin)
+        spellings = {spelling} if spelling != thin and self._common(folded.thin) else {spelling, thin}
+        if len(folded.words) > 1:
+            self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
+            return
+        self.words |= dict.fromkeys(spellings - self.words.keys(), entry)
+        if entry.severity != "mild":
+            self.whole.setdefault(spelling, entry)
+            if len(thin) >= SHORTEST or not thin.isascii():
+                self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
+
+    def _disguise(self, word: str, entry: Entry) -> None:
+        for mask in censored(word):
+            self.masked.setdefault(mask, entry)
+        if entry.reach == "exact" or len(word) < SHORTEST:
+            return
+        for disguise in disguises(word):
+            thin = collapse(disguise)
+            spelling = disguise if thin in self.ordinary else thin
+            if len(spelling) >= SHORTEST and spelling not in self.ordinary:
+                self.words.setdefault(spelling, entry)
+
+    def _allow(self, words: tuple[str, ...]) -> None:
+        for place, word in enumerate(words):
+            self.innocent.setdefault(word, []).append(Phrase(words, place))
+
+    def _common(self, words: Iterable[str]) -> bool:
+        return not self.ordinary.isdisjoint(words)
+
+    def everyday(self, pieces: Iterable[str]) -> bool:
+        """Say whether every piece is a word that people write, so that together they are no broken-up word."""
+        return all(collapse(piece) in self.ordinary and (len(piece) > 1 or piece in LONE) for piece in pieces)
+
+    def harmless(self, words: Sequence[str], first: int, last: int) -> bool:
+        """Say whether the words from `first` to `last` are part of a phrase in which they mean nothing bad."""
+        for phrase, place in self.innocent.get(words[first], ()):
+            start = first - place
+            stop = start + len(phrase)
+            if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
+                return True
+        return False
