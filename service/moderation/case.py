@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from service.model import Facts, Finding, Rule, Rules, Span
+from service.moderation import contacts
 from service.moderation.emphasis import Stacks, Stretches
 from service.moderation.lexicon import Hit
 from service.moderation.links import domain
@@ -66,6 +67,7 @@ class Settings(Struct, frozen=True):
     @classmethod
     def of(cls, rules: Rules) -> Settings:
         """Compile the rules; thousands of words take long enough to do so in a thread."""
+        contacts.prepare()
         severities = {
             "slurs": rules.slurs,
             "strong_profanity": rules.strong_profanity,

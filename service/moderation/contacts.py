@@ -97,6 +97,14 @@ def numbers(plain: str) -> Iterator[Span]:
                 break
 
 
+def prepare() -> None:
+    """Look up one number of each country that is read without its code: the first look-up takes milliseconds."""
+    for region in ("US", *(region for _, countries in NATIONAL for region in countries)):
+        if number := phonenumbers.example_number(region):
+            valid(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), None)
+            valid(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL), region)
+
+
 def regions(number: str) -> tuple[str | None, ...]:
     """Return where a number could be from by the way it is written; None stands for its own country code."""
     if number.startswith(("+", "00")):

@@ -25,6 +25,7 @@ ENDING = re.compile(rf"(?:{JOINTS})(?P<ending>\w[\w-]*+)")
 JOINT = re.compile(rf"(?:{JOINTS}|(?P<dot>\.))$")
 KINDS = ("bracketed", "spelled", "spaced")
 HINT = re.compile(r"\.(?=[^\W\d])")
+BRACKETED_HINT = re.compile(r"[\[({<]\s?(?:\.|dot|p[ou]n)")
 SPACED_HINT = re.compile(r"\. (?=(?:com|org|edu|gov|xyz|biz)\b|[^\W\d_]{2,24}/)")
 REST = re.compile(r"(?::\d{1,5})?(?:[/?#][^\s<>\"]*)?")
 PLAIN_ENDINGS = listed("com net org")
@@ -71,7 +72,7 @@ def find(plain: str, text: str, most: int = 300) -> tuple[Link, ...]:
             plain = plain[: link.start] + " " * (link.end - link.start) + plain[link.end :]
     if HINT.search(plain):
         found += islice(bare(plain, text), most - len(found))
-    if " dot " in plain or " ." in plain or "[" in plain or "(" in plain or "{" in plain or SPACED_HINT.search(plain):
+    if " dot " in plain or " ." in plain or SPACED_HINT.search(plain) or BRACKETED_HINT.search(plain):
         found += islice(disguised(plain, text), most - len(found))
     return apart(found) if found else ()
 

@@ -5,30 +5,32 @@ from __future__ import annotations
 import re
 import unicodedata
 
-STYLED = (
-    *range(0xFF01, 0xFF5F),  # full width
-    *range(0x1D400, 0x1D800),  # mathematical alphabets and digits
-    *range(0x2460, 0x24EA),  # enclosed letters and digits
-    *range(0x2100, 0x2150),  # letter-like symbols
-)
+STYLED = "\uff01-\uff5e\U0001d400-\U0001d7ff\u2460-\u24e9\u2100-\u214f"
+"""Full width, mathematical, enclosed and letter-like signs, as ranges of a character class."""
 DOTS = "\u2024\u3002\ufe52\uff0e\uff61"
 """Full stops that browsers and readers take for a dot (UTS 46, section 2.3, and the one dot leader)."""
+SPACES = "\u00a0\u202f\u2009\u3000"
+HYPHENS = "\u2010-\u2013\u2212"
+LONGER = "\u0130"
+"""The one letter that grows in lower case."""
+AFFECTED = re.compile(f"[{STYLED}{DOTS}{SPACES}{HYPHENS}{LONGER}]")
 
 
-def table() -> dict[int, str]:
-    """Return the translation of one character by one."""
-    simpler = {code: unicodedata.normalize("NFKC", chr(code)) for code in STYLED}
-    return {
-        **{code: text.lower() for code, text in simpler.items() if len(text) == 1 and text.isascii()},
-        **{ord(dot): "." for dot in DOTS},
-        0x130: "i",  # the one letter that grows in lower case
-        **dict.fromkeys((0xA0, 0x202F, 0x2009, 0x3000), " "),
-        **dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212), "-"),
-    }
+def simpler(character: str) -> str:
+    """Return the one character that another stands for."""
+    if character in SPACES:
+        return " "
+    if character in DOTS:
+        return "."
+    if character == LONGER:
+        return "i"
+    ascii_form = unicodedata.normalize("NFKC", character).lower()
+    if len(ascii_form) == 1 and ascii_form.isascii():
+        return ascii_form
+    return "-" if unicodedata.category(character) in {"Pd", "Sm"} else character
 
 
-TABLE = table()
-AFFECTED = re.compile(f"[{re.escape(''.join(map(chr, TABLE)))}]")
+TABLE = {code: simpler(chr(code)) for code in range(0x80, 0x1D800) if AFFECTED.match(chr(code))}
 
 
 def plain(text: str) -> str:
