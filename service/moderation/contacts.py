@@ -21,7 +21,7 @@ SPELLED = re.compile(
     rf"(?<![\w.+-])([\w.+-]{{1,64}}+)(?:({AT})|\sat\s)([\w-]{{1,63}}+)({DOT})([\w-]{{2,63}}+)(?:(?:{DOT})(\w{{2,24}}+))?"
 )
 OPENERS = "([{<@"
-BRACKETED = re.compile(r"[\[({<]\s?(?:at|@|ät)\s?[\])}>]|@ ")
+BRACKETED = re.compile(r"[\[({<@](?:(?<=@) |(?<!@)\s?(?:at|@|ät)\s?[\])}>])")
 SPOKEN = re.compile(r" at (?=\S{1,63}?(?: (?:dot|\.) |\s?[\[({<]\s?(?:dot|\.)))")
 NOT_NAMES = listed(
     """

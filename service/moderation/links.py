@@ -14,15 +14,18 @@ from service.moderation.plain import plain as plain_form
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEME = re.compile(
-    r"(?<![a-z0-9])(h[a-z*]{2}ps?|ftps?|fxps?)(\s?(?:\[:\]|[:;])?\s?[/\\]{2}\s?)(?:[^\s/\\?#]*@)?([^\s<>\"'/\\?#]+)"
-)
 SPELLED = r"\s?[\[({<]\s?(?:\.|dot|punkt|point|punto)\s?[\])}>]\s?"
+SCHEME = re.compile(
+    r"(?<![a-z0-9])(?P<scheme>h[a-z*]{2}ps?|ftps?|fxps?)(?P<slashes>\s?(?:\[:\]|[:;])?\s?[/\\]{2}\s?)"
+    r"(?P<user>[^\s/\\?#]*@)?"
+    rf"(?P<host>\[[0-9a-f:.]{{2,45}}\]|(?:{SPELLED}|[^\s<>\"'/\\?#:,;|()\[\]{{}}])+)"
+)
 DOTTED = re.compile(r"(?<![\w@.-])\w[\w-]*+(?:\.\w[\w-]*+)++(?![\w@-]*+@)")
 """Labels with dots between them, not beside an `@`."""
 JOINTS = rf"(?P<bracketed>{SPELLED})|(?P<spelled>\sdot\s)|(?P<spaced>\s\.\s?|\.\s)"
 ENDING = re.compile(rf"(?:{JOINTS})(?P<ending>\w[\w-]*+)")
 JOINT = re.compile(rf"(?:{JOINTS}|(?P<dot>\.))$")
+HONEST = listed("http https ftp ftps")
 KINDS = ("bracketed", "spelled", "spaced")
 HINT = re.compile(r"\.(?=[^\W\d])")
 BRACKETED_HINT = re.compile(r"[\[({<]\s?(?:\.|dot|p[ou]n)")
@@ -89,12 +92,11 @@ def apart(links: list[Link]) -> tuple[Link, ...]:
 def explicit(plain: str) -> Iterator[Link]:
     """Yield what begins with a scheme; a host needs no known ending there."""
     for match in SCHEME.finditer(plain):
-        authority = re.sub(SPELLED, ".", match[3]).partition(":")[0].rstrip(TRAILING)
-        if not authority:
-            continue
-        honest = match[1] in {"http", "https", "ftp", "ftps"} and match[2] == "://"
-        tricked = authority != match[3].partition(":")[0].rstrip(TRAILING) or "@" in match[0]
-        yield link(plain, match.start(), match.end(3), authority, tricked=tricked or not honest)
+        host = re.sub(SPELLED, ".", match["host"]).rstrip(TRAILING.replace("]", ""))
+        if host:
+            honest = match["scheme"] in HONEST and match["slashes"] == "://" and not match["user"]
+            spelled = re.search(SPELLED, match["host"])
+            yield link(plain, match.start(), match.end(), host, tricked=bool(spelled) or not honest)
 
 
 def bare(plain: str, text: str) -> Iterator[Link]:

@@ -53,6 +53,7 @@ def test_an_address_is_found_where_it_stands(text: str, address: str) -> None:
         "I laughed at the dot on the map",
         "3 apples @ 2.50 each",
         "a@b.c",
+        "me@home.somewhere",
         "@@@@@@@.@@@@",
         "he is at (the) house. com on",
     ],

@@ -30,6 +30,8 @@ def links(text: str) -> tuple[Link, ...]:
         ("HTTP://EXAMPLE.COM/A", "HTTP://EXAMPLE.COM/A", "example.com"),
         ("ftp://example.com:2121/pub", "ftp://example.com:2121/pub", "example.com"),
         ("http://127.0.0.1/x", "http://127.0.0.1/x", "127.0.0.1"),
+        ("http://[2001:db8::1]/x", "http://[2001:db8::1]/x", "[2001:db8::1]"),
+        ("https://medium.com/@somebody/x", "https://medium.com/@somebody/x", "medium.com"),
         ("http://intranet/x", "http://intranet/x", "intranet"),
         ("www.anything.unheardof now", "www.anything.unheardof", "www.anything.unheardof"),
         ("as adn.com, the paper", "adn.com", "adn.com"),
@@ -117,6 +119,9 @@ def test_a_disguised_link_is_found_and_called_so(text: str, piece: str, host: st
         "and/or, either/or, 24/7, w/o",
         "// a comment",
         "http://",
+        "http://...",
+        "( . ) com",
+        "the dot-com days, and .com",
         "john.co@example.com",
         "ret@rded.",
         "@name.surname hello",
@@ -135,6 +140,9 @@ def test_several_links_are_found_in_order_each_once() -> None:
     text = "http://a.com/x www.b.org c.net example dot com"
     assert [text[link.start : link.end] for link in links(text)] == [
         *("http://a.com/x", "www.b.org", "c.net", "example dot com")
+    ]
+    assert [link.host for link in links("http://a.com,http://b.com;http://c.com|http://d.com")] == [
+        *("a.com", "b.com", "c.com", "d.com")
     ]
     assert [link.host for link in links("https://example.com/?u=http://other.com/x")] == ["example.com"]
 

@@ -187,6 +187,11 @@ def test_stretched_says_how_long() -> None:
     assert ask("stretched", RunRule(limit=8), "soooooooo") is None
 
 
+def test_pieces_that_overlap_are_one() -> None:
+    text = " ".join(["aaaaaa"] * 6)
+    assert told("stretched", RunRule(limit=5), text).spans == ((0, len(text)),)
+
+
 def test_stacked_marks_are_found_in_the_comment_and_in_the_name() -> None:
     assert told("stacked_marks", RunRule(limit=3), "z" + "\u0337" * 4).note == "letters=1"
     assert told("stacked_marks", RunRule(limit=3), "Hi.", author="z" + "\u0337" * 4).note == "place=name"
