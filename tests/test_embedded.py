@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -57,8 +56,8 @@ async def answer(dsn):
     print(await connection.fetchval("select 'answered after Ctrl-C'"), flush=True)
     await connection.close()
 with embedded.start(Path(sys.argv[1])) as own:
-    print(own.pid, own.dsn, flush=True)
     try:
+        print(own.pid, own.dsn, flush=True)
         sys.stdin.read()
     except KeyboardInterrupt:
         asyncio.run(answer(own.dsn))
@@ -89,6 +88,19 @@ except BaseException:
 os._exit(0)
 """
 """Runs as another user; a fork, so that what the interpreter writes at its end is still written by the first one."""
+
+KNOCKING = """
+import os, socket, sys
+os.setgroups([])
+os.setuid(int(sys.argv[1]))
+with socket.socket(socket.AF_UNIX) as door:
+    try:
+        door.connect(sys.argv[2])
+        print("let in", flush=True)
+    except OSError as problem:
+        print(type(problem).__name__, flush=True)
+os._exit(0)
+"""
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
@@ -798,16 +810,8 @@ def test_an_account_that_cannot_be_made_is_told(ground: Path, monkeypatch: pytes
 
 
 @only_root
-def test_another_user_cannot_open_the_socket(folder: Path) -> None:
+def test_another_user_cannot_open_the_socket(folder: Path, owned: Callable[..., Owner]) -> None:
     with embedded.start(folder):
-        child = os.fork()
-        if not child:
-            os.setgroups([])
-            os.setuid(NOBODY)
-            with socket.socket(socket.AF_UNIX) as knocking:
-                try:
-                    knocking.connect(str(folder / "run" / ".s.PGSQL.5432"))
-                except PermissionError:
-                    os._exit(0)
-            os._exit(1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        path = folder / "run" / ".s.PGSQL.5432"
+        assert owned(path, KNOCKING, "0").leave() == ("let in", "")
+        assert owned(path, KNOCKING, str(NOBODY)).leave() == ("PermissionError", "")

@@ -76,7 +76,7 @@ def let_in(place: Place, *ways: Path) -> None:
                 f"PostgreSQL refuses root, and {folder} is closed to its account: chmod o+x {folder}, "
                 "start as another user, or set DATABASE_URL"
             )
-        log.warning("The account %s that PostgreSQL runs as may pass through %s now", place.account.uid, folder)
+        log.warning("PostgreSQL's account, user id %s, may pass through %s from now on", place.account.uid, folder)
         opened = folder
 
 
