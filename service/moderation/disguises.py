@@ -1,4 +1,4 @@
-"""The spellings people use to get a word past a list: vowels left out, letters swapped, sounds respelled, turned round."""
+"""The spellings that get a word past a list: vowels left out, letters swapped, sounds respelled, turned round."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 SHORTEST = 4
 """Letters below which a respelling is more often another word than a disguise."""
+
+SHOWN = 2
+"""Letters of a censored word that tell which word it is."""
 
 SOUNDS = (
     ("ck", "k"),
@@ -107,10 +110,11 @@ def disguises(word: str) -> Iterator[str]:
 
 
 def censored(word: str) -> Iterator[str]:
-    """Yield a word with a run of its letters after the first hidden behind as many asterisks."""
+    """Yield a word with a run of its letters after the first hidden behind asterisks, one too many included."""
     for start in range(1, len(word)):
         for end in range(start + 1, len(word) + 1):
-            if len(word) - (end - start) >= min(2, len(word) - 2):
+            shown = len(word) - (end - start)
+            if shown >= min(SHOWN, len(word) - SHOWN):
                 yield f"{word[:start]}{'*' * (end - start)}{word[end:]}"
-        if word[start] in VOWELS:
-            yield f"{word[:start]}**{word[start + 1 :]}"
+            if shown > SHOWN or (end - start == 1 and word[start] in VOWELS):
+                yield f"{word[:start]}{'*' * (end - start + 1)}{word[end:]}"

@@ -8,10 +8,13 @@ import unicodedata
 from functools import cached_property
 from hashlib import blake2b
 from itertools import compress
-from string import ascii_lowercase, ascii_uppercase, punctuation
+from string import ascii_uppercase, punctuation
+from typing import TYPE_CHECKING
 
-from service.model import Span
 from service.moderation.lookalikes import LOOKALIKES
+
+if TYPE_CHECKING:
+    from service.model import Span
 
 LATIN = (
     *range(0x00A0, 0x0250),
@@ -137,6 +140,7 @@ TOGETHER = str.maketrans("012345678", "oizeasgtb", punctuation) | {ord("9"): "g"
 """Punctuation is put in between the letters of a word, and digits stand for letters."""
 LEET = str.maketrans("0123456789@$!|+(#[{}])", "oizeasgtbgasiitchccddd", "\"%&'*,-./:;<=>?\\^_`~")
 """Symbols stand for letters too."""
+LEET_SYMBOL = re.compile(r"[@$!|(+#\[{]")
 LEETISH = re.compile(r"[@|!](?=\w)|\$(?=[a-z$@])|[(\[{+#$@](?<=\w.)")
 """A symbol where it can be a letter."""
 TAIL = re.compile(r"(?<=\w)[!)\]}|.,;:?\"']+(?!\S)|(?<!\S)[(\[{|\"']+(?=\w)")
@@ -150,6 +154,8 @@ VEILED = str.maketrans(
 )
 """What hides letters becomes an asterisk."""
 
+PARTED = str.maketrans(',;:/?"', " " * 6)
+"""Punctuation that never stands inside a word written in symbols."""
 WORD = re.compile(r"\S+")
 RUN = re.compile(r"([^\W\d_])\1+")
 LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
@@ -183,7 +189,7 @@ def collapse(text: str) -> str:
 
 def untailed(text: str) -> str:
     """Return the text without the punctuation that ends or opens words."""
-    return TAIL.sub(lambda found: "~" * len(found[0]), text)
+    return TAIL.sub("", text)
 
 
 class Folded:
@@ -202,7 +208,7 @@ class Folded:
                 text = text.translate(TABLE)
         else:
             text = text.translate(TABLE).lower()
-        self.plain = text
+        self.plain = text.replace("..", "  ") if ".." in text else text
 
     @cached_property
     def words(self) -> list[str]:
@@ -250,9 +256,9 @@ class Folded:
     @cached_property
     def leet(self) -> list[str]:
         """What stands between white space, with symbols read as letters; empty where no symbol can be one."""
-        if not LEETISH.search(self.plain):
+        if not LEET_SYMBOL.search(self.plain) or not LEETISH.search(self.plain):
             return []
-        text = untailed(self.plain).translate(LEET)
+        text = untailed(self.plain.translate(PARTED)).translate(LEET)
         return [*text.split(), *collapse(text).split()]
 
     @cached_property

@@ -56,8 +56,8 @@ class Lexicon:
         matches = self._matcher.matches(folded)
         if not matches:
             return ()
-        hits: dict[tuple[int, int, str], Hit] = {}
-        for start, end, entry in sorted(matches, key=lambda match: match[:2]):
-            span = folded.span(start, end)
-            hits.setdefault((*span, entry.word), Hit(*span, entry.word, entry.category, entry.severity))
-        return tuple(hits.values())
+        pieces = {(start, end, entry.word): entry for start, end, entry in matches}
+        return tuple(
+            Hit(*folded.span(start, end), word, pieces[start, end, word].category, pieces[start, end, word].severity)
+            for start, end, word in sorted(pieces)
+        )

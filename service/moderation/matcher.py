@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.folding import APART, LEET, TOGETHER, collapse, untailed
+from service.moderation.folding import APART, LEET, LEET_SYMBOL, PARTED, TOGETHER, WORD, collapse, untailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +38,10 @@ class Matcher:
         self.whole = frozenset(spellings.whole)
         self.masked = frozenset(spellings.masked)
         self.patterns = tuple(
-            (entry, entry.reach == "within" and pattern in (entry.word, collapse(entry.word)))
+            (entry, entry.reach == "within" and pattern in (entry.word, collapse(entry.word)), " " in pattern)
             for pattern, entry in spellings.patterns.items()
         )
-        """With whether it counts anywhere inside a word."""
+        """With whether it counts anywhere inside a word, and whether it is a phrase."""
         self.automaton = AhoCorasick(list(spellings.patterns), implementation=Implementation.ContiguousNFA)
 
     def matches(self, folded: Folded) -> list[Match]:
@@ -67,14 +67,16 @@ class Matcher:
         return found
 
     def _words(self, folded: Folded, view: list[str]) -> Iterator[Match]:
+        places = folded.places
         for index, word in enumerate(view):
             entry = self.spellings.words.get(word)
             if entry and not self.spellings.harmless(folded.words, index, index):
-                yield Match(*folded.places[index], entry)
+                start, end = places[index]
+                yield Match(start, end, entry)
 
     def _in_two(self, folded: Folded) -> Iterator[Match]:
         words, places = folded.words, folded.places
-        for index, (first, second) in enumerate(zip(words, words[1:], strict=False)):
+        for index, (first, second) in enumerate(pairwise(words)):
             entry = self.spellings.whole.get(first + second)
             if entry is None or entry.reach == "exact" or self.spellings.everyday((first, second)):
                 continue
@@ -95,14 +97,13 @@ class Matcher:
                 yield Match(start + left, end - right, entry)
 
     def _leet(self, folded: Folded) -> Iterator[Match]:
-        for start, end in folded.chunks:
-            chunk = untailed(folded.plain[start:end])
-            if chunk.isalnum():
+        for found in WORD.finditer(folded.plain.translate(PARTED)):
+            if not LEET_SYMBOL.search(found[0]):
                 continue
-            word = chunk.translate(LEET)
+            word = untailed(found[0]).translate(LEET)
             entry = self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
             if entry:
-                yield Match(start, end, entry)
+                yield Match(*found.span(), entry)
 
     def _veiled(self, folded: Folded) -> Iterator[Match]:
         for word, (start, end) in zip(folded.veiled, folded.veils, strict=True):
@@ -135,21 +136,20 @@ class Matcher:
                 yield Match(places[first + at[start]][0], places[first + to[end - 1]][1], self.patterns[number][0])
 
     def _inside(self, folded: Folded, view: list[str]) -> Iterator[Match]:
-        text = " ".join(view)
+        text = f" {' '.join(view)} "
         for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
-            entry, anywhere = self.patterns[number]
-            first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
-            before, after = text[first:start], text[end : last if last >= 0 else len(text)]
-            index = text.count(" ", 0, start)
-            stop = index + text.count(" ", start, end)
-            if self.spellings.harmless(folded.words, index, stop):
+            entry, anywhere, phrase = self.patterns[number]
+            bounded = text[start - 1] == " " == text[end]
+            if bounded != phrase:
                 continue
-            if stop > index:
-                if not before and not after:
-                    yield Match(folded.places[index][0], folded.places[stop][1], entry)
-            elif (before or after) and (anywhere or self._glued(entry, before, after)):
-                yield Match(*folded.places[index], entry)
+            first = text.count(" ", 0, start) - 1
+            last = first + text.count(" ", start, end)
+            if self.spellings.harmless(folded.words, first, last):
+                continue
+            if phrase or anywhere or self._glued(entry, view[first], text[start:end]):
+                yield Match(folded.places[first][0], folded.places[last][1], entry)
 
-    def _glued(self, entry: Entry, before: str, after: str) -> bool:
+    def _glued(self, entry: Entry, word: str, pattern: str) -> bool:
+        before, _, after = word.partition(pattern)
         joints = self.spellings.joints
         return entry.reach in ("glued", "within") and before in joints and after in joints

@@ -52,7 +52,7 @@ class Spellings:
 
     def _list(self, form: str, entry: Entry) -> None:
         folded = fold(form)
-        if "-" in form:
+        if "-" in form or "*" in form:
             self.masked.setdefault(folded.plain.replace("-", "*"), entry)
             return
         spelling, thin = " ".join(folded.words), " ".join(folded.thin)
