@@ -15,6 +15,7 @@ from service.assets import PAGE_HEADERS, Assets
 from service.comments import Comments
 from service.desk import Desk
 from service.identity import Identity
+from service.intake import Intake
 from service.judges import Judges
 from service.middleware import RateLimiter, members, observe, own_pages, preflight, rated, shared
 from service.moderators import Moderators
@@ -62,7 +63,9 @@ def build(
     telemetry = Telemetry()
     identity = Identity(IdentityStore(database), settings.key(), now)
     judges = Judges(SiteStore(database), lexicon, monotonic)
-    comments = Comments(CommentStore(database), PageStore(database), identity, telemetry, now=now, new_id=new_id)
+    store = CommentStore(database)
+    intake = Intake(store, telemetry)
+    comments = Comments(store, PageStore(database), intake, identity, now=now, new_id=new_id)
     routes = table(
         Readers(comments, judges),
         Desk(Moderators(DeskStore(database), now=now), identity, judges),
@@ -90,6 +93,7 @@ def build(
     async def connected(_application: web.Application) -> AsyncIterator[None]:
         await database.open()
         yield
+        await intake.close()
         await database.close()
 
     application.cleanup_ctx.append(connected)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from service.errors import CommentEmpty, CommentTooLong, IdempotencyKeyReused, PageClosed, ParentNotFound
+from service.errors import CommentEmpty, CommentTooLong
 from service.model import LIMIT, Draft
 from service.moderation.text import canonical, fingerprint
-from service.store.comments import IdempotencyRace, Judged, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.identity import Identity
+    from service.intake import Intake
     from service.judges import Court
-    from service.store.comments import CommentStore, Shown
+    from service.store.comments import CommentStore, Shown, Submitted
     from service.store.pages import PageStore
-    from service.telemetry import Telemetry
 
 MEASURED = 16_384
 """Code points over which a text is not brought into its canonical form: that would hold everybody else up."""
@@ -54,51 +53,25 @@ class Comments:
         self,
         store: CommentStore,
         pages: PageStore,
+        intake: Intake,
         identity: Identity,
-        telemetry: Telemetry,
         *,
         now: Callable[[], datetime],
         new_id: Callable[[datetime], UUID],
     ) -> None:
         self._store = store
         self._pages = pages
+        self._intake = intake
         self._identity = identity
-        self._telemetry = telemetry
         self._now = now
         self._new_id = new_id
 
     async def submit(self, court: Court, submission: Submission) -> Submitted:
         """Judge a comment and store it with what was found; a repeated idempotency key gives the first answer.
 
-        Raises CommentEmpty, CommentTooLong, PageClosed, ParentNotFound or IdempotencyKeyReused.
+        Raises CommentEmpty, CommentTooLong and what Intake.submit raises.
         """
-        draft = self._draft(court.site.id, submission)
-        [known] = await self._store.facts([(draft, court.site.policy)])
-        if known.earlier:
-            return await self._again(draft, known.earlier, known.earlier_hash)
-        if known.page_closed:
-            raise PageClosed
-        if not known.parent_shown:
-            raise ParentNotFound
-        verdict = court.judge.judge(draft.body, known.facts, draft.author)
-        try:
-            counts = await self._store.add([Judged(draft, verdict, court.site.version)])
-        except IdempotencyRace:
-            return await self.submit(court, submission)
-        if draft.id not in counts:
-            raise PageClosed
-        self._telemetry.judged(verdict)
-        return Submitted(
-            id=draft.id,
-            page=draft.page,
-            parent=draft.parent,
-            author=draft.author,
-            body=draft.body,
-            status=verdict.status,
-            at=draft.at,
-            count=counts[draft.id],
-            findings=verdict.findings,
-        )
+        return await self._intake.submit(court, self._draft(court.site.id, submission))
 
     def _draft(self, site: int, submission: Submission) -> Draft:
         if len(submission.body) > MEASURED:
@@ -127,14 +100,6 @@ class Comments:
             if submission.idempotency_key
             else None,
         )
-
-    async def _again(self, draft: Draft, earlier: UUID, request_hash: bytes | None) -> Submitted:
-        if request_hash != draft.request_hash:
-            raise IdempotencyKeyReused
-        submitted = await self._store.submitted(draft.site, earlier)
-        if submitted is None:
-            raise IdempotencyKeyReused  # the comment was retained no longer; its key stays spent
-        return submitted
 
     async def thread(
         self, site: int, key: str, order: Literal["newest", "oldest"], after: UUID | None, limit: int

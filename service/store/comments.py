@@ -54,6 +54,21 @@ class Submitted(Struct, frozen=True, kw_only=True):
     count: int
     findings: Findings
 
+    @classmethod
+    def of(cls, draft: Draft, verdict: Verdict, count: int) -> Submitted:
+        """Make it from what was just stored; `count` is that of the page now."""
+        return cls(
+            id=draft.id,
+            page=draft.page,
+            parent=draft.parent,
+            author=draft.author,
+            body=draft.body,
+            status=verdict.status,
+            at=draft.at,
+            count=count,
+            findings=verdict.findings,
+        )
+
 
 class Shown(Struct, frozen=True, kw_only=True):
     """A comment as everybody sees it."""

@@ -1,0 +1,230 @@
+"""Group commit: comments that wait at the same moment share one look-up, one transaction and one fsync."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from service.errors import DatabaseUnavailable, IdempotencyKeyReused, Overloaded, PageClosed, ParentNotFound
+from service.store.comments import IdempotencyRace, Judged, Submitted
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from service.judges import Court
+    from service.model import Draft, Facts
+    from service.store.comments import CommentStore, Known
+    from service.telemetry import Telemetry
+
+BATCH = 128
+"""Drafts in one transaction."""
+BATCHES = 4
+"""Transactions under way at once."""
+WAITING = 2000
+"""Drafts that may wait; one more is told to come again."""
+BREATH = 8
+"""Drafts judged in a row, at 250 µs at most each, before others get the event loop."""
+RETRY_SECONDS = "1"
+
+
+class Entry(NamedTuple):
+    """A draft that waits, and who waits for it."""
+
+    court: Court
+    draft: Draft
+    answer: asyncio.Future[Submitted]
+
+    @property
+    def reader(self) -> Hashable:
+        """Who wrote it: one reader's comments go in one batch after another, so that each sees those before it."""
+        return self.draft.site, self.draft.address_key
+
+    @property
+    def key(self) -> Hashable | None:
+        """What may be stored once only."""
+        return (self.draft.site, self.draft.idempotency_key) if self.draft.idempotency_key else None
+
+
+class Intake:
+    """Takes drafts in as fast as the database stores them: while batches are on their way the next one forms.
+
+    No timer is involved, so a lone comment never waits and a crowd shares the work.
+    """
+
+    def __init__(
+        self,
+        store: CommentStore,
+        telemetry: Telemetry,
+        *,
+        batch: int = BATCH,
+        batches: int = BATCHES,
+        waiting: int = WAITING,
+    ) -> None:
+        self._store = store
+        self._telemetry = telemetry
+        self._batch = batch
+        self._batches = batches
+        self._limit = waiting
+        self._waiting: deque[Entry] = deque()
+        self._readers: set[Hashable] = set()
+        self._keys: set[Hashable] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def submit(self, court: Court, draft: Draft) -> Submitted:
+        """Return a draft as it was stored; one whose idempotency key came before as that one was.
+
+        Raises Overloaded at once when too many wait or the service stops, PageClosed, ParentNotFound,
+        IdempotencyKeyReused or DatabaseUnavailable.
+        """
+        if self._closing or len(self._waiting) >= self._limit:
+            raise Overloaded(headers={"Retry-After": RETRY_SECONDS})
+        entry = Entry(court, draft, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        self._start()
+        return await entry.answer
+
+    async def close(self) -> None:
+        """Take nothing more, and return when everything that waits has been answered."""
+        self._closing = True
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    def _start(self) -> None:
+        while self._waiting and len(self._under_way) < self._batches:
+            entries = self._gather()
+            if not entries:  # whatever waits depends on a batch under way, which starts the next when it ends
+                return
+            task = asyncio.create_task(self._carry(entries))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._start()
+
+    def _gather(self) -> list[Entry]:
+        entries: list[Entry] = []
+        put_off: list[Entry] = []
+        while self._waiting and len(entries) < self._batch:
+            entry = self._waiting.popleft()
+            if entry.answer.done():  # its client has gone, and nobody holds a promise
+                continue
+            if entry.reader in self._readers or entry.key in self._keys:
+                put_off.append(entry)
+                continue
+            if entry.key:
+                self._keys.add(entry.key)
+            entries.append(entry)
+        self._readers.update(entry.reader for entry in entries)
+        self._waiting.extendleft(reversed(put_off))
+        return entries
+
+    async def _carry(self, entries: list[Entry]) -> None:
+        try:
+            await self._answer(entries)
+        finally:
+            self._readers.difference_update(entry.reader for entry in entries)
+            self._keys.difference_update(entry.key for entry in entries)
+
+    async def _answer(self, entries: list[Entry]) -> None:
+        try:
+            await self._store_together(entries)
+        except (DatabaseUnavailable, Overloaded) as error:
+            # Whether the commit arrived may be unknown: another try from here could store a comment twice.
+            for entry in entries:
+                _refuse(entry, type(error)(headers=dict(error.headers)))
+        except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
+            if len(entries) == 1:
+                _refuse(entries[0], error)
+                return
+            for entry in entries:
+                await self._answer([entry])
+
+    async def _store_together(self, entries: list[Entry]) -> None:
+        known = await self._store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
+        judged: list[tuple[Entry, Judged]] = []
+        ahead: Counter[Hashable] = Counter()
+        for entry, found in zip(entries, known, strict=True):
+            if await self._settled(entry, found):
+                continue
+            court, draft, _ = entry
+            facts = _with_neighbours(found.facts, ahead, draft)
+            verdict = court.judge.judge(draft.body, facts, draft.author)
+            judged.append((entry, Judged(draft, verdict, court.site.version)))
+            if len(judged) % BREATH == 0:
+                await asyncio.sleep(0)
+        if not judged:
+            return
+        try:
+            counts = await self._store.add([item for _, item in judged])
+        except IdempotencyRace:
+            if len(judged) == 1:  # another process stored the key in the meantime: look again
+                await self._store_together([entry for entry, _ in judged])
+                return
+            raise
+        for entry, (draft, verdict, _) in judged:
+            if draft.id not in counts:
+                _refuse(entry, PageClosed())
+                continue
+            self._telemetry.judged(verdict)
+            _give(entry, Submitted.of(draft, verdict, counts[draft.id]))
+
+    async def _settled(self, entry: Entry, known: Known) -> bool:
+        """Answer what needs no judging, and say whether it was that."""
+        if known.earlier:
+            try:
+                _give(entry, await self._again(entry.draft, known))
+            except IdempotencyKeyReused as refusal:
+                _refuse(entry, refusal)
+            return True
+        if known.page_closed:
+            _refuse(entry, PageClosed())
+        elif not known.parent_shown:
+            _refuse(entry, ParentNotFound())
+        else:
+            return False
+        return True
+
+    async def _again(self, draft: Draft, known: Known) -> Submitted:
+        if known.earlier is None or known.earlier_hash != draft.request_hash:
+            raise IdempotencyKeyReused
+        submitted = await self._store.submitted(draft.site, known.earlier)
+        if submitted is None:  # retention took the comment just now
+            raise IdempotencyKeyReused
+        return submitted
+
+
+def _with_neighbours(facts: Facts, ahead: Counter[Hashable], draft: Draft) -> Facts:
+    """Return facts that know of the drafts ahead in the same batch, which storage has not seen yet."""
+    by_address = ahead["address", draft.site, draft.address_key]
+    by_anybody = ahead["text", draft.site, draft.fingerprint]
+    by_author = ahead["author", draft.site, draft.fingerprint, draft.author_key, draft.page]
+    ahead.update(
+        [
+            ("address", draft.site, draft.address_key),
+            ("text", draft.site, draft.fingerprint),
+            ("author", draft.site, draft.fingerprint, draft.author_key, draft.page),
+        ]
+    )
+    if not by_address and not by_anybody:
+        return facts
+    return msgspec.structs.replace(
+        facts,
+        recent=facts.recent + by_address,
+        repeats_by_author=facts.repeats_by_author + by_author,
+        repeats_by_others=facts.repeats_by_others + by_anybody - by_author,
+    )
+
+
+def _give(entry: Entry, submitted: Submitted) -> None:
+    if not entry.answer.done():
+        entry.answer.set_result(submitted)
+
+
+def _refuse(entry: Entry, error: Exception) -> None:
+    if not entry.answer.done():
+        entry.answer.set_exception(error)

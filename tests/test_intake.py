@@ -1,0 +1,210 @@
+"""Group commit against a real database: shared, fair, bounded, and without loss."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from service.app import new_id
+from service.errors import DatabaseUnavailable, Overloaded
+from service.intake import Intake
+from service.judges import Judges
+from service.model import Draft
+from service.moderation.text import fingerprint
+from service.store.comments import CommentStore
+from service.store.sites import SiteStore
+from service.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from service.judges import Court
+    from service.moderation.lexicon import Lexicon
+    from service.postgres import Database
+    from tests.conftest import Clock
+
+
+@pytest.fixture
+async def court(database: Database, lexicon: Lexicon, clock: Clock) -> Court:
+    await SiteStore(database).add("default", (), clock.now())
+    return await Judges(SiteStore(database), lexicon, clock.monotonic).of("default")
+
+
+@pytest.fixture
+async def intake(database: Database) -> Intake:
+    return Intake(CommentStore(database), Telemetry())
+
+
+def draft(court: Court, clock: Clock, body: str, *, author: int = 0, key: str | None = None) -> Draft:
+    return Draft(
+        site=court.site.id,
+        id=new_id(clock.now()),
+        page="page",
+        title=None,
+        parent=None,
+        author=None,
+        body=body,
+        at=clock.now(),
+        author_key=author.to_bytes(16, "big"),
+        address_key=author.to_bytes(16, "big"),
+        fingerprint=fingerprint(body),
+        idempotency_key=key,
+        request_hash=bytes(16) if key else None,
+    )
+
+
+@asynccontextmanager
+async def standstill(url: str) -> AsyncIterator[None]:
+    """Keep every write of a comment waiting."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("lock table comments in exclusive mode")
+            yield
+    finally:
+        await connection.close()
+
+
+async def until_blocked(url: str, number: int) -> None:
+    """Wait until so many statements wait for a lock."""
+    connection = await asyncpg.connect(url)
+    query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    try:
+        async with asyncio.timeout(20):
+            while await connection.fetchval(query) < number:  # noqa: ASYNC110 - the server has no event to wait for
+                await asyncio.sleep(0.01)
+    finally:
+        await connection.close()
+
+
+async def test_a_crowd_shares_transactions(
+    court: Court, clock: Clock, intake: Intake, sql: asyncpg.Connection[Any]
+) -> None:
+    drafts = [draft(court, clock, f"Word number {number} from the crowd", author=number) for number in range(300)]
+    stored = await asyncio.gather(*(intake.submit(court, one) for one in drafts))
+    assert [one.id for one in stored] == [one.id for one in drafts]
+    assert await sql.fetchval("select count(*) from comments") == 300
+    assert await sql.fetchval("select approved_count from pages") == 300
+    assert await sql.fetchval("select count(distinct xmin::text) from comments") <= 8
+
+
+async def test_a_lone_comment_does_not_wait_for_others(court: Court, clock: Clock, intake: Intake) -> None:
+    assert (await intake.submit(court, draft(court, clock, "Alone"))).count == 1
+
+
+async def test_one_bad_row_fails_alone(
+    court: Court, clock: Clock, intake: Intake, sql: asyncpg.Connection[Any]
+) -> None:
+    drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(10)]
+    drafts[4] = draft(court, clock, "x" * 301, author=4)
+    answers = await asyncio.gather(*(intake.submit(court, one) for one in drafts), return_exceptions=True)
+    assert [isinstance(answer, asyncpg.CheckViolationError) for answer in answers] == [
+        number == 4 for number in range(10)
+    ]
+    assert await sql.fetchval("select count(*) from comments") == 9
+    assert await sql.fetchval("select approved_count from pages") == 9
+
+
+async def test_too_many_are_told_at_once_and_the_others_are_stored(
+    court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    intake = Intake(CommentStore(database), Telemetry(), batch=2, batches=1, waiting=3)
+    async with standstill(url):
+        waiting = [
+            asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
+            for number in range(4)
+        ]
+        await until_blocked(url, 1)
+        with pytest.raises(Overloaded) as refused:
+            await intake.submit(court, draft(court, clock, "One too many", author=9))
+        assert refused.value.headers["Retry-After"] == "1"
+    await asyncio.gather(*waiting)
+    assert await sql.fetchval("select count(*) from comments") == 4
+
+
+async def test_who_hangs_up_takes_nobody_along(
+    court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    intake = Intake(CommentStore(database), Telemetry(), batches=1)
+    async with standstill(url):
+        first = asyncio.create_task(intake.submit(court, draft(court, clock, "Under way", author=1)))
+        await until_blocked(url, 1)
+        gone = asyncio.create_task(intake.submit(court, draft(court, clock, "Gone while waiting", author=2)))
+        stays = asyncio.create_task(intake.submit(court, draft(court, clock, "Stays", author=3)))
+        await asyncio.sleep(0)
+        gone.cancel()
+        first.cancel()
+    assert (await stays).status == "approved"
+    await intake.close()
+    bodies = {row["body"] for row in await sql.fetch("select body from comments")}
+    assert bodies == {"Under way", "Stays"}
+
+
+async def test_closing_answers_everybody_who_waits(
+    court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    intake = Intake(CommentStore(database), Telemetry(), batch=1, batches=1)
+    async with standstill(url):
+        waiting = [
+            asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
+            for number in range(5)
+        ]
+        await until_blocked(url, 1)
+        closing = asyncio.create_task(intake.close())
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await intake.submit(court, draft(court, clock, "Too late", author=9))
+    await closing
+    assert {task.result().status for task in waiting} == {"approved"}
+    assert await sql.fetchval("select count(*) from comments") == 5
+
+
+async def test_the_same_words_at_the_same_time_are_taken_once(
+    court: Court, clock: Clock, intake: Intake, sql: asyncpg.Connection[Any]
+) -> None:
+    drafts = [draft(court, clock, "I clicked twice, sorry") for _ in range(6)]
+    stored = await asyncio.gather(*(intake.submit(court, one) for one in drafts))
+    assert Counter(one.status for one in stored) == {"approved": 1, "rejected": 5}
+    assert await sql.fetchval("select approved_count from pages") == 1
+
+
+async def test_a_flood_inside_one_batch_is_seen(court: Court, clock: Clock, intake: Intake) -> None:
+    drafts = [draft(court, clock, f"Word number {number}") for number in range(8)]
+    stored = await asyncio.gather(*(intake.submit(court, one) for one in drafts))
+    assert Counter(one.status for one in stored) == {"approved": 5, "held": 3}
+
+
+async def test_the_same_key_at_the_same_time_is_one_comment(
+    court: Court, clock: Clock, database: Database, sql: asyncpg.Connection[Any]
+) -> None:
+    # Two intakes stand for two processes: neither knows what the other has under way.
+    intakes = [Intake(CommentStore(database), Telemetry()) for _ in range(2)]
+    drafts = [draft(court, clock, "Once", key="key") for _ in range(6)]
+    stored = await asyncio.gather(*(intakes[number % 2].submit(court, one) for number, one in enumerate(drafts)))
+    assert len({one.id for one in stored}) == 1
+    assert await sql.fetchval("select count(*) from comments") == 1
+
+
+async def test_a_lost_connection_is_said_to_each_and_stores_at_most_once(
+    court: Court, clock: Clock, intake: Intake, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    async with standstill(url):
+        waiting = [
+            asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
+            for number in range(3)
+        ]
+        await until_blocked(url, 1)
+        await sql.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [DatabaseUnavailable] * 3
+    assert len({id(answer) for answer in answers}) == 3
+    assert await sql.fetchval("select count(*) from comments") == 0
+    assert (await intake.submit(court, draft(court, clock, "Afterwards", author=9))).status == "approved"
