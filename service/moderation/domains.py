@@ -48,7 +48,9 @@ WORDS = listed(
     democrat republican direct directory download stream accountant cricket date men racing work monster quest beauty
     hair makeup skin mom autos info lol wtf
     ac ad ae ag al am an ar as at be by cc co do er es et eg gb gm id ie il im in is it la li ma md me mm mo mr ms mu
-    my na ne ni no nu om pa pm ps py re rs sh si so ss st su td to us va vs ws ye ие сайт онлайн москва дети ком 世界
+    my na ne ni no nu om pa pm ps py re rs sh si so ss st su td to us va vs ws ye сайт онлайн москва дети ком рус հայ
+    世界 中国 中國 公司 网络 网址 香港 台灣 台湾 新加坡 澳門 한국 みんな ไทย भारत ভারত
+    مصر السعودية امارات ایران المغرب الاردن شبكة موقع ישראל
     """
 )
 """Endings that are words, abbreviations or file names as well: `about.it` is mostly a forgotten space."""

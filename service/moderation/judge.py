@@ -32,27 +32,29 @@ class Judge:
 
     def judge(self, body: str, facts: Facts = NOTHING_KNOWN, author: str | None = None) -> Verdict:
         """Return the verdict on a canonical body, with every finding in the order of the rules."""
-        case = Case(
-            Text.of(body, self.lexicon), Text.of(author, self.lexicon) if author else None, facts, self.settings
-        )
-        answers = (answer(ask, rule, case) for ask, rule in self.asked)
-        findings = tuple(finding for finding in answers if finding is not None)
-        return Verdict(status=decide(findings, self.mode), findings=findings)
+        name = Text.of(author, self.lexicon) if author else None
+        case = Case(Text.of(body, self.lexicon), name, facts, self.settings)
+        findings = []
+        for ask, rule in self.asked:
+            try:
+                finding = ask(case)
+            except Exception as error:  # noqa: BLE001 - whatever a rule does, the comment is judged
+                finding = failure(ask, rule, error)
+            if finding is not None:
+                findings.append(finding)
+        return Verdict(status=decide(findings, self.mode), findings=tuple(findings))
 
 
-def answer(ask: Ask, rule: Rule, case: Case) -> Finding | None:
-    """Return what one rule finds; one that raises answers with its `on_failure`."""
-    try:
-        return ask(case)
-    except Exception as error:  # noqa: BLE001 - whatever a rule does, the comment is judged
-        return Finding(
-            rule=ask.__name__,
-            effect=rule.on_failure,
-            shadow=rule.action == "shadow",
-            failed=True,
-            score=UNSURE,
-            note=f"error={type(error).__name__}",  # its text could quote the comment
-        )
+def failure(ask: Ask, rule: Rule, error: Exception) -> Finding:
+    """Return the finding of a rule that raised: its `on_failure`, and the kind of the error, whose text is not kept."""
+    return Finding(
+        rule=ask.__name__,
+        effect=rule.on_failure,
+        shadow=rule.action == "shadow",
+        failed=True,
+        score=UNSURE,
+        note=f"error={type(error).__name__}",
+    )
 
 
 def decide(findings: Iterable[Finding], mode: str) -> Status:

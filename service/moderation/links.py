@@ -122,7 +122,7 @@ def certain(labels: list[str], following: str) -> bool:
         long = any(len(label) > 1 for label in labels[:-1])
         return long or labels[-1] in PLAIN_ENDINGS or following.startswith("/") or host in KNOWN
     name = labels[-2]
-    mixed = "-" in name.strip("-") or (not name.isalpha() and not name.isdigit())
+    mixed = "-" in name.strip("-") or (any(map(str.isdigit, name)) and not name.isdigit())
     path = following.startswith("/") and following[1:].strip().isalnum()
     return mixed or path or host in KNOWN
 

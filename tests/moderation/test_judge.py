@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from itertools import permutations
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -198,3 +200,31 @@ def test_a_new_author_is_held_where_the_policy_says_so() -> None:
     judge = Judge(Policy(rules=Rules(new_author=NewAuthorRule(approved=3))), LEXICON)
     assert judge.judge("Hello.", Facts(author_approved=2)).status == "held"
     assert judge.judge("Hello.", Facts(author_approved=3)).status == "approved"
+
+
+HOSTILE = (
+    *("😂", "e\u0337\u0337\u0337\u0337", "1 ", ".", "a.", "a.com ", "a.com/", "@", "A", "AAAA ", "a b ", "f.u.c.k "),
+    *(
+        "+1 604 685 1234, ",
+        "0171 1234567, ",
+        "call 1234567 ",
+        "a . com ",
+        "a(dot)com ",
+        "a at b dot com ",
+        "http://a.b ",
+    ),
+    *("xn--a.com ", "&#97;", "(", "ก็็็", "é.com ", "ÀÉ ", "\u0337", "!?", "a@a.", "((((1234567", "fuck ", "no "),
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_no_comment_holds_the_event_loop(piece: str) -> None:
+    text = canonical(piece * 300)[:300]
+    EVERYTHING.judge(text)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        verdict = EVERYTHING.judge(text, author=text[:80])
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.005
+    assert not any(finding.failed for finding in verdict.findings)
