@@ -1,4 +1,4 @@
-/** Writes the number of comments into every element with `data-trecento-count`: a page's key, or empty for its link. */
+/** Writes comment counts into elements with `data-trecento-count`: a page's key, or empty for the link's address. */
 (() => {
   const { dataset, src } = document.currentScript;
   const counts = new Map();
@@ -19,7 +19,7 @@
       const found = Object.entries((await answer.json()).counts);
       for (const [key, count] of found) counts.has(key) || counts.set(key, count);
       scan();
-    } catch {} // the page stays as it was printed
+    } catch {} // the page stays as printed
   };
 
   const scan = () => {
@@ -29,15 +29,16 @@
       const key = keyOf(element);
       const count = counts.get(key);
       if (count >= 0) {
-        const form = ["zero", "one"][count] || "other";
-        const text = (element.dataset[form] || dataset[form] || "{count}").replace("{count}", count.toLocaleString());
+        const words = { ...dataset, ...element.dataset };
+        const form = words[["zero", "one"][count]] || words.other || "{count}";
+        const text = form.replace("{count}", count.toLocaleString());
         if (element.textContent !== text) element.textContent = text;
       } else if (!asked.has(key)) fresh.add(key);
     }
     let batch = [];
     for (const key of [...fresh].sort()) {
       asked.add(key);
-      // the service answers 100 pages, servers on the way let 8 KB through
+      // the service takes 100 pages, servers on the way 8 KB
       if (batch.length > 99 || encodeURIComponent([batch, key]).length > 7000) {
         ask(batch);
         batch = [];

@@ -100,6 +100,9 @@ function drawTabs() {
   for (const tab of $("tabs").children) tab.setAttribute("aria-pressed", tab.dataset.status === view.status);
   $("waiting").textContent = waiting ? counted(waiting) : "";
   document.title = `${waiting ? `(${counted(waiting)}) ` : ""}Desk – Trecento`;
+}
+
+function drawSearch() {
   $("search").elements.q.value = view.q;
   $("search").elements.sort.value = view.sort;
 }
@@ -204,6 +207,7 @@ async function load({ append = false } = {}) {
 function turn(change) {
   Object.assign(view, change);
   history.replaceState(null, "", `?${new URLSearchParams(Object.entries(view).filter(([, value]) => value))}`);
+  drawSearch();
   drawTabs();
   return load();
 }
@@ -386,7 +390,9 @@ $("search").onsubmit = (event) => {
   turn({ q: $("search").elements.q.value.trim() });
   document.activeElement.blur();
 };
-$("search").elements.q.addEventListener("search", () => $("search").requestSubmit());
+$("search").elements.q.oninput = ({ target }) => {
+  if (!target.value) turn({ q: "" });
+};
 $("search").elements.sort.onchange = ({ target }) => turn({ sort: target.value });
 $("sign-in").addEventListener("cancel", (event) => event.preventDefault());
 $("help-button").onclick = KEYS["?"];
@@ -397,6 +403,7 @@ $("fresh").onclick = () => load();
 document.addEventListener("visibilitychange", poll);
 setInterval(poll, POLL);
 
+drawSearch();
 drawTabs();
 try {
   welcome(await send("GET", "session"));
