@@ -324,6 +324,13 @@ def test_variables_for_other_postgres_clients_do_not_lead_astray(folder: Path, m
         assert answers(own.dsn)
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to see a process's variables")
+def test_the_services_secrets_are_not_handed_to_the_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRECENTO_SECRET", "only-for-the-service")
+    with embedded.start(folder) as own:
+        assert b"TRECENTO" not in Path(f"/proc/{own.pid}/environ").read_bytes()
+
+
 def test_nobody_else_comes_to_the_data_the_socket_the_log_or_the_lock(folder: Path) -> None:
     with embedded.start(folder):
         for name in ("postgres", "run"):
@@ -772,6 +779,19 @@ def test_what_was_granted_to_others_before_stays_as_it_was(ground: Path, folder:
     kept = list(account.ENTRY.iter_unpack(before[account.HEAD.size :]))
     assert [entry for entry in after if entry not in kept] == [(account.USER, 1, data_owner(folder))]
     assert set(kept) <= set(after)
+
+
+@only_root
+def test_what_was_taken_from_others_before_does_not_come_back(
+    ground: Path, folder: Path, owned: Callable[..., Owner]
+) -> None:
+    closed = ground / "closed"
+    closed.mkdir(mode=0o700)
+    assert account._admit(closed, NOBODY)
+    closed.chmod(0o700)
+    with moved(folder, closed / "data") as there, embedded.start(there):
+        told = as_user(owned, NOBODY, there).leave()[0]
+    assert told.startswith(f"EmbeddedError: {closed / 'data'}: Permission denied")
 
 
 @only_root

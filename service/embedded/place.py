@@ -67,7 +67,7 @@ class Place:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C"},  # PGPORT and the like would lead it astray
+            env={"PATH": os.defpath, "LC_ALL": "C"},  # no PGPORT to lead it astray, no secret of ours
             user=self.account.uid if self.account else None,
             group=self.account.gid if self.account else None,
             extra_groups=[] if self.account else None,
