@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from service.moderation.lexicon import Reach, Severity
 
-LANGUAGES = ("en",)
+LANGUAGES = ("en", "de", "fr", "es", "ko", "uk", "ru")
 
 
 def load() -> Lexicon:

@@ -136,7 +136,7 @@ WIDE = {point: text for point, text in TABLE.items() if len(text) != 1}
 
 APART = str.maketrans(dict.fromkeys(punctuation, " "))
 """Punctuation parts words."""
-TOGETHER = str.maketrans("012345678", "oizeasgtb", punctuation) | {ord("9"): "g"}
+TOGETHER = str.maketrans("013456789", "oieasgtbg", punctuation)
 """Punctuation is put in between the letters of a word, and digits stand for letters."""
 LEET = str.maketrans("0123456789@$!|+(#[{}])", "oizeasgtbgasiitchccddd", "\"%&'*,-./:;<=>?\\^_`~")
 """Symbols stand for letters too."""

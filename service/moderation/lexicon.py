@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from service.moderation.text import Folded
 
 Severity = Literal["mild", "strong", "slur"]
-Reach = Literal["exact", "word", "glued", "within"]
+Reach = Literal["exact", "word", "glued", "within", "stem"]
 
 
 class Entry(Struct, frozen=True):
@@ -26,7 +28,8 @@ class Entry(Struct, frozen=True):
     severity: Severity
     reach: Reach = "word"
     """`exact`: whole words, only as they are spelled here. `word`: whole words, also in disguise. `glued`: also
-    run together with everyday words. `within`: anywhere inside a word."""
+    run together with everyday words. `within`: anywhere inside a word, and in disguise. `stem`: anywhere inside a
+    word, only as spelled here, for languages that write compounds as one word or no spaces at all."""
     forms: tuple[str, ...] = ()
     """Inflections and common spellings, the word itself left out."""
     exceptions: tuple[str, ...] = ()
@@ -56,8 +59,23 @@ class Lexicon:
         matches = self._matcher.matches(folded)
         if not matches:
             return ()
-        pieces = {(start, end, entry.word): entry for start, end, entry in matches}
+        pieces = {(*folded.span(start, end), entry.word): entry for start, end, entry in matches}
         return tuple(
-            Hit(*folded.span(start, end), word, pieces[start, end, word].category, pieces[start, end, word].severity)
-            for start, end, word in sorted(pieces)
+            Hit(start, end, word, entry.category, entry.severity)
+            for (start, end, word), entry in sorted(pieces.items(), key=itemgetter(0))
+            if plausible(word, folded.source[start:end])
         )
+
+
+CYRILLIC = re.compile("[\u0400-\u052f\\W\\d_]*")
+TWINS = frozenset("авекмнорстухіјѕԁһԛԝьӏ")
+"""Cyrillic letters that cannot be told from a Latin one; every other one gives a native word away."""
+
+
+def plausible(word: str, source: str) -> bool:
+    """Say whether a word of the lexicon may be meant: a Cyrillic word is not written in ASCII, nor the reverse."""
+    if source.isascii():
+        return word.isascii()
+    return not (
+        word.isascii() and CYRILLIC.fullmatch(source) and not TWINS.issuperset(filter(str.isalpha, source.lower()))
+    )

@@ -38,8 +38,7 @@ class Matcher:
         self.whole = frozenset(spellings.whole)
         self.masked = frozenset(spellings.masked)
         self.patterns = tuple(
-            (entry, entry.reach == "within" and pattern in (entry.word, collapse(entry.word)), " " in pattern)
-            for pattern, entry in spellings.patterns.items()
+            (entry, pattern in spellings.anywhere, " " in pattern) for pattern, entry in spellings.patterns.items()
         )
         """With whether it counts anywhere inside a word, and whether it is a phrase."""
         self.automaton = AhoCorasick(list(spellings.patterns), implementation=Implementation.ContiguousNFA)
@@ -89,7 +88,12 @@ class Matcher:
             word = chunk.translate(TOGETHER)
             entry = self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
             pieces = chunk.translate(APART).split()
-            if entry is None or pieces == [word] or not any(map(str.isalpha, chunk)):
+            if (
+                entry is None
+                or pieces == [word]
+                or word in self.spellings.innocent_words
+                or not any(map(str.isalpha, chunk))
+            ):
                 continue
             if len(pieces) == 1 or not self.spellings.everyday(pieces):
                 left = len(chunk) - len(chunk.translate(APART).lstrip())

@@ -38,13 +38,19 @@ class Spellings:
         """With letters hidden behind asterisks."""
         self.patterns: dict[str, Entry] = {}
         """Phrases, and what is looked for inside words, as listed and with runs collapsed."""
+        self.anywhere: set[str] = set()
+        """The patterns that count in any word, not only beside words that are often run together."""
+        self.stems: tuple[str, ...] = ()
+        """Beginnings and middles of innocent words, in scripts that do not part words."""
         self.innocent: dict[str, list[Phrase]] = {}
         """By each of their words."""
+        self.innocent_words: set[str] = set()
+        """Those that are one word."""
         for entry in entries:
             for form in (entry.word, *entry.forms):
                 self._list(form, entry)
         for word, entry in self.whole.items():
-            if word.isascii() and word.isalpha():
+            if word.isascii() and word.isalpha() and entry.word.isascii():
                 self._disguise(word, entry)
         for entry in entries:
             for exception in entry.exceptions:
@@ -65,11 +71,13 @@ class Spellings:
             self.whole.setdefault(spelling, entry)
             if len(thin) >= SHORTEST or not thin.isascii():
                 self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
+                if (entry.reach == "within" and form == entry.word) or entry.reach == "stem":
+                    self.anywhere |= spellings
 
     def _disguise(self, word: str, entry: Entry) -> None:
         for mask in censored(word):
             self.masked.setdefault(mask, entry)
-        if entry.reach == "exact" or len(word) < SHORTEST:
+        if entry.reach in ("exact", "stem") or len(word) < SHORTEST:
             return
         for disguise in disguises(word):
             thin = collapse(disguise)
@@ -80,6 +88,10 @@ class Spellings:
     def _allow(self, words: tuple[str, ...]) -> None:
         for place, word in enumerate(words):
             self.innocent.setdefault(word, []).append(Phrase(words, place))
+        if len(words) == 1:
+            self.innocent_words.add(words[0])
+        if len(words) == 1 and not words[0].isascii():
+            self.stems += words
 
     def _common(self, words: Iterable[str]) -> bool:
         return not self.ordinary.isdisjoint(words)
@@ -95,4 +107,4 @@ class Spellings:
             stop = start + len(phrase)
             if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
                 return True
-        return False
+        return bool(self.stems) and any(stem in words[first] for stem in self.stems)
