@@ -42,11 +42,11 @@ class Facts(Struct, frozen=True, kw_only=True):
     author_approved: int = 0
     author_rejected: int = 0
     recent: int = 0
-    """Comments from the same address inside the policy's flood window."""
+    """Comments from the same address inside the policy's flood window, counted no further than its limit."""
     repeats_by_author: int = 0
-    """Comments of the same folded text by the same author inside the policy's duplicate window."""
+    """Comments of the same folded text by the same author on the same page inside the policy's duplicate window."""
     repeats_by_others: int = 0
-    """The same, by anybody else on the site."""
+    """The same text elsewhere, by anybody else or on another page, inside the policy's window for copies."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -103,6 +103,7 @@ class CommentStore:
             [draft.at for draft, _ in drafts],
             [draft.idempotency_key for draft, _ in drafts],
             [policy.rules.flood.seconds for _, policy in drafts],
+            [policy.rules.flood.limit for _, policy in drafts],
             [policy.rules.duplicate.seconds for _, policy in drafts],
             [policy.rules.copied.seconds for _, policy in drafts],
         )

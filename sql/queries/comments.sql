@@ -20,7 +20,7 @@ select
             select from comments as recent
             where recent.site_id = draft.site_id and recent.address_key = draft.address_key
                 and recent.submitted_at > draft.at - make_interval(secs => draft.flood_seconds)
-            limit 1000
+            limit draft.flood_limit
         ) as counted
     ) as recent,
     same.by_author as repeats_by_author,
@@ -29,10 +29,10 @@ select
     earlier.request_hash as earlier_hash
 from unnest(
     $1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bytea[], $7::timestamptz[], $8::text[],
-    $9::int[], $10::int[], $11::int[]
+    $9::int[], $10::int[], $11::int[], $12::int[]
 ) with ordinality as draft (
     site_id, page_key, parent_id, author_key, address_key, fingerprint, at, idempotency_key,
-    flood_seconds, duplicate_seconds, copied_seconds, place
+    flood_seconds, flood_limit, duplicate_seconds, copied_seconds, place
 )
 left join pages as page on page.site_id = draft.site_id and page.key = draft.page_key
 left join comments as earlier
@@ -65,7 +65,7 @@ cross join lateral (
             and submitted_at > draft.at
                 - make_interval(secs => greatest(draft.duplicate_seconds, draft.copied_seconds))
         order by submitted_at desc
-        limit 1000
+        limit 200
     ) as alike
 ) as same
 order by draft.place;
