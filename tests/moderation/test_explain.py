@@ -41,6 +41,7 @@ def test_the_author_is_told_how_many_links_there_may_be_only_when_that_is_what_i
     assert for_author(found("links", "links=1 disguised=1")) == other
     assert for_author(found("links", "links=1 blocked=1")) == other
     assert for_author(found("links", "links=1 shortened=1")) == other
+    assert for_author(found("links", "links=2 place=name,comment")) == other
 
 
 def test_the_author_is_told_when_it_is_the_name() -> None:
