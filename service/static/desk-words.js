@@ -15,7 +15,13 @@ export function time(iso) {
   const date = new Date(iso);
   let age = (date - Date.now()) / 1000;
   let text = "just now";
-  for (const [unit, size] of [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["month", 1e9]]) {
+  for (const [unit, size] of [
+    ["second", 60],
+    ["minute", 60],
+    ["hour", 24],
+    ["day", 30],
+    ["month", 1e9],
+  ]) {
     if (age > -size) {
       if (unit !== "second") text = RELATIVE.format(Math.ceil(age), unit);
       break;
@@ -54,7 +60,11 @@ export const person = ({ moderator, policy }) => moderator || `policy ${policy}`
 function finding(body, { rule, effect, shadow, failed, score, spans, message }) {
   const letters = [...body];
   const words = [...new Set(spans.map(([start, end]) => letters.slice(start, end).join("")))];
-  const label = failed ? "rule failed" : shadow ? "only recorded" : { hold: "holds", reject: "rejects", pass: "passes" }[effect];
+  const label = failed
+    ? "rule failed"
+    : shadow
+      ? "only recorded"
+      : { hold: "holds", reject: "rejects", pass: "passes" }[effect];
   return make(
     "li",
     { className: shadow ? "shadow" : effect },
@@ -63,7 +73,13 @@ function finding(body, { rule, effect, shadow, failed, score, spans, message }) 
       "div",
       {},
       make("p", {}, message),
-      make("small", {}, rule.replaceAll("_", " "), ` · ${Math.round(score * 100)} % sure`, words.length && words.join("").length < 120 ? ` · ${words.map((word) => `“${word}”`).join(" ")}` : ""),
+      make(
+        "small",
+        {},
+        rule.replaceAll("_", " "),
+        ` · ${Math.round(score * 100)} % sure`,
+        words.length && words.join("").length < 120 ? ` · ${words.map((word) => `“${word}”`).join(" ")}` : "",
+      ),
     ),
   );
 }

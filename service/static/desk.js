@@ -47,7 +47,8 @@ async function ask(method, path, body) {
   } catch (problem) {
     if (problem.status !== 401) throw problem;
     await signIn("Your session has ended. Sign in to go on where you were.");
-    if (method !== "GET") throw new Problem(401, { detail: "You are signed in again. The decision was not sent; press it once more." });
+    if (method !== "GET")
+      throw new Problem(401, { detail: "You are signed in again. The decision was not sent; press it once more." });
     return send(method, path);
   }
 }
@@ -110,7 +111,9 @@ function drawSearch() {
 function drawList() {
   $("list").replaceChildren(
     ...comments.map((comment) => {
-      const stopped = comment.findings.filter((finding) => !finding.shadow).map((finding) => finding.rule.replaceAll("_", " "));
+      const stopped = comment.findings
+        .filter((finding) => !finding.shadow)
+        .map((finding) => finding.rule.replaceAll("_", " "));
       const row = make(
         "button",
         { type: "button", onclick: () => select(comment) },
@@ -120,7 +123,8 @@ function drawList() {
       );
       if (comment === selected) row.setAttribute("aria-current", "true");
       const item = make("li", {}, row);
-      if (comment.status !== view.status) item.append(make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]));
+      if (comment.status !== view.status)
+        item.append(make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]));
       return item;
     }),
   );
@@ -139,27 +143,44 @@ function drawDetail() {
     ? make("a", { href: page, target: "_blank", rel: "noreferrer" }, title || page)
     : make("span", { title: page }, title || page);
   const conflict = conflicts.get(comment.id);
-  const past = make("details", { id: "history", open }, make("summary", {}, "History ", make("kbd", {}, "H")), make("div", { id: "story" }));
-  const note = make("input", { id: "note", maxLength: 1000, placeholder: "Note for the history (optional)", value: comment.draft || "", autocomplete: "off" });
+  const past = make(
+    "details",
+    { id: "history", open },
+    make("summary", {}, "History ", make("kbd", {}, "H")),
+    make("div", { id: "story" }),
+  );
+  const note = make("input", {
+    id: "note",
+    maxLength: 1000,
+    placeholder: "Note for the history (optional)",
+    value: comment.draft || "",
+    autocomplete: "off",
+  });
   note.ariaLabel = "Note for the history";
   note.oninput = () => {
     comment.draft = note.value;
   };
   $("detail").replaceChildren(
-    make("p", { className: "where" }, make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]), where, time(comment.submitted_at)),
-    make("p", { className: "body", dir: "auto" }, marked(comment)),
     make(
       "p",
-      { className: "author" },
-      make("b", { dir: "auto" }, author(comment)),
-      make("span", { id: "record" }),
+      { className: "where" },
+      make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]),
+      where,
+      time(comment.submitted_at),
     ),
+    make("p", { className: "body", dir: "auto" }, marked(comment)),
+    make("p", { className: "author" }, make("b", { dir: "auto" }, author(comment)), make("span", { id: "record" })),
     ...(conflict ? [make("p", { className: "conflict", role: "alert" }, conflict)] : []),
     make(
       "div",
       { className: "actions" },
       ...OFFERED[comment.status].map((action) =>
-        make("button", { type: "button", className: action, onclick: () => decide(action) }, ACTIONS[action].label, make("kbd", {}, ACTIONS[action].key)),
+        make(
+          "button",
+          { type: "button", className: action, onclick: () => decide(action) },
+          ACTIONS[action].label,
+          make("kbd", {}, ACTIONS[action].key),
+        ),
       ),
       note,
     ),
@@ -184,7 +205,12 @@ function drawPast() {
 
 async function load({ append = false } = {}) {
   const turn = ++asked;
-  const query = new URLSearchParams({ status: view.status, sort: view.sort, ...(view.q && { q: view.q }), ...(append && { after: next }) });
+  const query = new URLSearchParams({
+    status: view.status,
+    sort: view.sort,
+    ...(view.q && { q: view.q }),
+    ...(append && { after: next }),
+  });
   try {
     const queue = await ask("GET", `queue?${query}`);
     if (turn !== asked) return; // another tab or search has been asked for since
@@ -249,7 +275,9 @@ function step(by) {
 
 /** Sends one decision; gives the status now, or null when somebody was faster, which is then shown. */
 async function settle(comment, action, expected, note) {
-  const { results } = await ask("POST", "decisions", { decisions: [{ comment: comment.id, action, expected, ...(note && { note }) }] });
+  const { results } = await ask("POST", "decisions", {
+    decisions: [{ comment: comment.id, action, expected, ...(note && { note }) }],
+  });
   const [{ status, error }] = results;
   if (!error) return status;
   if (!status) throw new Problem(404, error);

@@ -23,7 +23,8 @@ function kind(schema = {}) {
   const choices = schema.anyOf || schema.oneOf;
   if (choices) return choices.map(kind).join(" or ");
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (schema.type === "array") return `list of ${schema.prefixItems ? schema.prefixItems.map(kind).join(", ") : kind(schema.items)}`;
+  if (schema.type === "array")
+    return `list of ${schema.prefixItems ? schema.prefixItems.map(kind).join(", ") : kind(schema.items)}`;
   const low = schema.minimum ?? schema.minLength;
   const high = schema.maximum ?? schema.maxLength;
   const range = [low === undefined ? "" : `from ${low}`, high === undefined ? "" : `to ${high}`].join(" ").trim();
@@ -35,7 +36,16 @@ const row = (name, schema, required) =>
     "tr",
     {},
     make("td", {}, code(name), ...(required ? [] : [make("small", {}, " optional")])),
-    make("td", {}, kind(schema), ...("default" in schema && schema.default !== null ? [make("small", {}, ` default ${JSON.stringify(schema.default)}`)] : []), " ", ...prose(schema.description)),
+    make(
+      "td",
+      {},
+      kind(schema),
+      ...("default" in schema && schema.default !== null
+        ? [make("small", {}, ` default ${JSON.stringify(schema.default)}`)]
+        : []),
+      " ",
+      ...prose(schema.description),
+    ),
   );
 
 /** The members of a shape, and below it the members of the shapes it holds. */
@@ -47,7 +57,17 @@ function shape(document, schema, seen = new Set()) {
   while (queue.length) {
     const [title, { properties, required = [], description }] = queue.shift();
     if (title) tables.push(make("h4", {}, title, " ", make("small", {}, ...prose(description))));
-    tables.push(make("table", {}, make("tbody", {}, ...Object.entries(properties).map(([name, value]) => row(name, value, required.includes(name))))));
+    tables.push(
+      make(
+        "table",
+        {},
+        make(
+          "tbody",
+          {},
+          ...Object.entries(properties).map(([name, value]) => row(name, value, required.includes(name))),
+        ),
+      ),
+    );
     for (const [, inner] of JSON.stringify(properties).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
       const found = document.components.schemas[inner];
       if (!seen.has(inner) && found.properties) queue.push([inner, found]);
@@ -64,7 +84,12 @@ function answers(document, responses) {
     const [type, { schema } = {}] = Object.entries(content || {})[0] || [];
     const lines = description.split("\n\n").map((line) => make("p", {}, ...prose(line)));
     const good = status < 400 && type === "application/json";
-    return make("li", { className: status < 400 ? "good" : "" }, make("b", {}, status), make("div", {}, ...lines, ...(good ? [part("Members", ...shape(document, schema))] : [])));
+    return make(
+      "li",
+      { className: status < 400 ? "good" : "" },
+      make("b", {}, status),
+      make("div", {}, ...lines, ...(good ? [part("Members", ...shape(document, schema))] : [])),
+    );
   });
 }
 
@@ -76,8 +101,22 @@ function section(document, path, method, operation) {
     "section",
     { id, className: "operation" },
     make("h3", {}, make("span", { className: `method ${method}` }, method.toUpperCase()), " ", code(path)),
-    make("p", {}, ...prose(operation.summary), ...(operation.security ? [make("small", {}, " For signed-in moderators, or with a token.")] : [])),
-    ...(parameters.length ? [make("h4", {}, "Parameters"), make("table", {}, make("tbody", {}, ...parameters.map(({ name, schema, required }) => row(name, schema, required))))] : []),
+    make(
+      "p",
+      {},
+      ...prose(operation.summary),
+      ...(operation.security ? [make("small", {}, " For signed-in moderators, or with a token.")] : []),
+    ),
+    ...(parameters.length
+      ? [
+          make("h4", {}, "Parameters"),
+          make(
+            "table",
+            {},
+            make("tbody", {}, ...parameters.map(({ name, schema, required }) => row(name, schema, required))),
+          ),
+        ]
+      : []),
     ...(body ? [make("h4", {}, "Body"), ...shape(document, body)] : []),
     make("h4", {}, "Answers"),
     make("ul", { className: "answers" }, ...answers(document, operation.responses)),
@@ -92,10 +131,27 @@ try {
     Object.entries(methods).map(([method, operation]) => [path, method, operation]),
   );
   target.replaceChildren(...operations.map((operation) => section(description, ...operation)));
-  document.getElementById("contents").replaceChildren(
-    ...operations.map(([path, method, { operationId }]) => make("a", { href: `#${operationId}` }, make("span", { className: `method ${method}` }, method.toUpperCase()), ` ${path}`)),
-  );
+  document
+    .getElementById("contents")
+    .replaceChildren(
+      ...operations.map(([path, method, { operationId }]) =>
+        make(
+          "a",
+          { href: `#${operationId}` },
+          make("span", { className: `method ${method}` }, method.toUpperCase()),
+          ` ${path}`,
+        ),
+      ),
+    );
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 } catch {
-  target.replaceChildren(make("p", { role: "alert" }, "The document could not be loaded. It is at ", make("a", { href: "/openapi.json" }, "/openapi.json"), "."));
+  target.replaceChildren(
+    make(
+      "p",
+      { role: "alert" },
+      "The document could not be loaded. It is at ",
+      make("a", { href: "/openapi.json" }, "/openapi.json"),
+      ".",
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-/** Draws the comments of one page: after its own script tag, or where a `<trecento-comments data-page="…">` stands. */
+/** Draws the comments of one page: after its script tag, or where a `<trecento-comments>` stands. */
 (() => {
   const script = document.currentScript;
   const LIMIT = 300;
@@ -97,7 +97,12 @@ form [role=status] { display: block; font-weight: 600 }
   const canonical = (text) => {
     text = text.replace(NEWLINE, "\n").replace(/\t/g, " ").replace(REMOVED, "$1").normalize("NFC");
     text = text.replace(JOINER_RUN, "$1").replace(IDLE_JOINER, "");
-    text = text.split("\n").map((line) => line.trimEnd()).join("\n").replace(/\n{3,}/g, "\n\n").trim();
+    text = text
+      .split("\n")
+      .map((line) => line.trimEnd())
+      .join("\n")
+      .replace(/\n{3,}/g, "\n\n")
+      .trim();
     return VISIBLE.test(text) ? text : "";
   };
 
@@ -112,7 +117,10 @@ form [role=status] { display: block; font-weight: 600 }
     key = key.replace(/^[ \t\n\f\r]+|[ \t\n\f\r]+$/g, "");
     const [all, scheme, host, port, path = "/", query = ""] = ADDRESS.exec(key) || [];
     if (!all) return key;
-    const kept = query.split("&").filter((part) => part && !TRACKING.test(part)).join("&");
+    const kept = query
+      .split("&")
+      .filter((part) => part && !TRACKING.test(part))
+      .join("&");
     const named = port && port !== { http: "80", https: "443" }[lower(scheme)] ? `:${port}` : "";
     return `${lower(scheme)}://${lower(host)}${named}${path}${kept && `?${kept}`}`;
   };
@@ -125,7 +133,8 @@ form [role=status] { display: block; font-weight: 600 }
   const button = (part, text, onclick) => make("button", { type: "button", part, onclick }, text);
   const kept = (key, value) => {
     try {
-      if (value !== undefined) localStorage.setItem(key, value);
+      if (value) localStorage.setItem(key, value);
+      if (value === "") localStorage.removeItem(key);
       return localStorage.getItem(key) || "";
     } catch {
       return ""; // the browser keeps nothing for this page
@@ -134,7 +143,11 @@ form [role=status] { display: block; font-weight: 600 }
   const ago = (date, language, now) => {
     let age = (date - Date.now()) / 60000;
     if (age > -1) return now;
-    for (const [unit, size] of [["minute", 60], ["hour", 24], ["day", 7]]) {
+    for (const [unit, size] of [
+      ["minute", 60],
+      ["hour", 24],
+      ["day", 7],
+    ]) {
       if (age > -size) return new Intl.RelativeTimeFormat(language).format(Math.ceil(age), unit);
       age /= size;
     }
@@ -215,7 +228,7 @@ form [role=status] { display: block; font-weight: 600 }
     };
     const keep = () => {
       draft.body = text.value;
-      kept(place, JSON.stringify(draft));
+      kept(place, text.value || draft.parent ? JSON.stringify(draft) : "");
       kept("trecento name", name.value);
     };
     const aim = (parent, to) => {
@@ -252,7 +265,7 @@ form [role=status] { display: block; font-weight: 600 }
       );
       item.parent = parent;
       const thread = items.get(parent)?.lastChild;
-      // threads stand newest first, the replies in one as they were written
+      // threads newest first, their replies as written
       (thread || list)[!thread === !own ? "append" : "prepend"](item);
       items.set(id, item);
       for (const orphan of [...list.children].reverse()) if (orphan.parent === id) replies.append(orphan);
@@ -267,12 +280,12 @@ form [role=status] { display: block; font-weight: 600 }
         const answer = await fetch(`${address}?${query}`, { credentials: "omit", signal });
         const thread = await answer.json();
         const added = thread.comments.map((comment) => add(comment));
-        if (next) added.find(Boolean)?.focus();
-        next = thread.next;
         recount(thread.count);
+        if (next) added.find(Boolean)?.focus();
+        else tell("ready");
+        next = thread.next;
         more.textContent = t("more");
         more.hidden = !next;
-        tell("ready");
       } catch {
         state.textContent = t("unloaded");
         more.textContent = t("again");
@@ -280,7 +293,7 @@ form [role=status] { display: block; font-weight: 600 }
       }
     };
 
-    /** Sends until somebody answers, thrice at most; the key makes sure that it is stored once. */
+    /** Sends thrice at most; the key has it stored once. */
     const deliver = async () => {
       for (let attempt = 1; ; attempt++) {
         let wait = attempt;
@@ -322,7 +335,7 @@ form [role=status] { display: block; font-weight: 600 }
       if (!answer) return say(t("failed"), true);
       draft.request = "";
       keep();
-      if (!ok) return say(t(answer.type.split("/").pop()) ?? answer.detail, true, answer.reasons);
+      if (!ok) return say(t(answer.type?.slice(10)) ?? answer.detail ?? t("failed"), true, answer.reasons);
       say(t(answer.status === "held" ? "held" : "published"), false, answer.reasons);
       text.value = "";
       measure();
