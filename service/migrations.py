@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SQL = Path(__file__).parents[1] / "sql"
 LOCK = 3_000_300
 """Key of the advisory lock that lets one starter migrate at a time."""
+LOCK_SECONDS = 5
+"""How long a migration waits for a table: while it waits, everybody else waits behind it."""
 
 
 class MigrationError(Exception):
@@ -71,8 +73,10 @@ async def pending(connection: Connection | PoolConnectionProxy, migrations: list
 
 async def migrate(connection: Connection | PoolConnectionProxy, migrations: list[Migration]) -> list[Migration]:
     """Apply what is pending in one transaction, alone, and return it."""
-    async with connection.transaction():
+    # Read committed, whatever the server's default: who waited must see what was applied meanwhile.
+    async with connection.transaction(isolation="read_committed"):
         await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+        await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
         await connection.execute(
             "create table if not exists migrations (version integer primary key, name text not null,"
             " checksum text not null, applied_at timestamptz not null default now())"

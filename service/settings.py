@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PREFIX = "TRECENTO_"
 SECRET_BYTES = 32
+SECRET_LENGTH = 16
+NOT_OURS = frozenset({"TRECENTO_SCREENSHOTS", "TRECENTO_WRITE_SCHEMA"})
+"""Settings of the tests."""
 
 
 class SettingsError(Exception):
@@ -28,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     data: str = ".trecento"
     """Folder of the embedded database and of the secret, when they are not given."""
-    secret: Annotated[str, Meta(min_length=16)] | None = None
+    secret: Annotated[str, Meta(min_length=SECRET_LENGTH)] | None = None
     """Key of the hashes that stand for addresses and authors; the same on every process of a service."""
     trusted_proxies: str = ""
     """Addresses or networks, by comma, whose `X-Forwarded-For` is believed."""
@@ -52,22 +55,27 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.secret is not None:
             return self.secret.encode()
         path = self.folder / "secret"
-        if path.is_file():
-            return path.read_bytes()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made = path.with_name(f"secret.{token_hex(4)}")
-            made.touch(mode=0o600)
-            made.write_text(token_hex(SECRET_BYTES), encoding="ascii")
-            with suppress(FileExistsError):  # a process that starts beside this one was first
-                path.hardlink_to(made)
-            made.unlink()
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made = path.with_name(f"secret.{token_hex(4)}")
+                made.touch(mode=0o600)
+                made.write_text(token_hex(SECRET_BYTES), encoding="ascii")
+                with suppress(FileExistsError):  # a process that starts beside this one was first
+                    path.hardlink_to(made)
+                made.unlink()
+            kept = path.read_bytes()
         except OSError as error:
             raise SettingsError(
                 f"The secret cannot be kept in {path} ({error.strerror}). Set TRECENTO_SECRET, or TRECENTO_DATA to a"
                 " folder that can be written."
             ) from error
-        return path.read_bytes()
+        if len(kept) < SECRET_LENGTH:
+            raise SettingsError(f"The secret in {path} is cut short. Restore it, or remove it to have a new one made.")
+        return kept
+
+
+NAMES = tuple(name for name in Settings.__struct_fields__ if name != "database_url")
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -80,15 +88,22 @@ def read(environ: Mapping[str, str]) -> Settings:
     told = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environ.items()
-        if (name.startswith(PREFIX) and name not in {"TRECENTO_DATABASE_URL", "TRECENTO_SCREENSHOTS"}) and value
+        if name.startswith(PREFIX) and name not in NOT_OURS and value
     }
+    if unknown := sorted(name for name in told if name not in NAMES):
+        raise SettingsError(
+            f"{PREFIX}{unknown[0].upper()} is no setting. There are DATABASE_URL, "
+            + ", ".join(PREFIX + name.upper() for name in NAMES)
+            + "."
+        )
     if environ.get("DATABASE_URL"):
         told["database_url"] = environ["DATABASE_URL"]
     try:
         settings = convert(told, Settings, strict=False)
         _ = settings.proxies
     except ValidationError as error:
-        raise SettingsError(f"A setting is wrong: {error}".replace("$.", PREFIX)) from error
+        why, _, path = str(error).partition(" - at `$.")
+        raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()} cannot be used: {why}.") from error
     except ValueError as error:
         raise SettingsError(f"TRECENTO_TRUSTED_PROXIES takes addresses or networks, by comma: {error}") from error
     return settings

@@ -1,0 +1,36 @@
+"""What the commands do, once their arguments are read."""
+
+from service.commands.counting import progress, repair_counts, verify_counts
+from service.commands.judging import judge, read_policy
+from service.commands.people import add_moderator, create_token
+from service.commands.reaching import (
+    CONNECT_SECONDS,
+    CommandError,
+    current,
+    database_url,
+    migrate,
+    opened,
+    reachable,
+)
+from service.commands.sites import add_site, close_page, policy_history, set_policy
+
+__all__ = [
+    "CONNECT_SECONDS",
+    "CommandError",
+    "add_moderator",
+    "add_site",
+    "close_page",
+    "create_token",
+    "current",
+    "database_url",
+    "judge",
+    "migrate",
+    "opened",
+    "policy_history",
+    "progress",
+    "reachable",
+    "read_policy",
+    "repair_counts",
+    "set_policy",
+    "verify_counts",
+]
