@@ -18,8 +18,6 @@ AFFECTED = re.compile(f"[{STYLED}{DOTS}{SPACES}{HYPHENS}{LONGER}]")
 
 def simpler(character: str) -> str:
     """Return the one character that another stands for."""
-    if character in SPACES:
-        return " "
     if character in DOTS:
         return "."
     if character == LONGER:
