@@ -7,28 +7,31 @@ const make = (tag, properties = {}, ...children) => {
 };
 const code = (text) => make("code", {}, text);
 
-/** Text in which `…` marks code; the names of problems become links. */
-function prose(text) {
-  return (text || "").split("`").map((piece, index) => {
-    if (index % 2 === 0) return piece;
-    return /^[a-z]+(-[a-z]+)+$/.test(piece) ? make("a", { href: `/problems/${piece}` }, code(piece)) : code(piece);
-  });
+/** Text in which `…` marks code. */
+const prose = (text = "") => text.split("`").map((piece, index) => (index % 2 ? code(piece) : piece));
+
+/** The line of a refusal, `slug`: why; the slug leads to its page. */
+function refusal(line) {
+  const [, slug, why] = /^`([^`]+)`(.*)$/s.exec(line) || [];
+  return slug ? [make("a", { href: `/problems/${slug}` }, code(slug)), ...prose(why)] : prose(line);
 }
 
 const named = (document, schema) => (schema?.$ref ? document.components.schemas[schema.$ref.split("/").pop()] : schema);
 
-/** A type in a few words: `string, 1 to 60`, `list of Reason`, `held | approved`. */
+/** A type in a few words: `text, 1 to 60 characters`, `list of Reason`, `"held" or "approved"`. */
 function kind(schema = {}) {
   if (schema.$ref) return schema.$ref.split("/").pop();
   const choices = schema.anyOf || schema.oneOf;
   if (choices) return choices.map(kind).join(" or ");
-  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (schema.type === "array")
-    return `list of ${schema.prefixItems ? schema.prefixItems.map(kind).join(", ") : kind(schema.items)}`;
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" or ");
+  if (schema.prefixItems) return `[${schema.prefixItems.map(kind).join(", ")}]`;
+  if (schema.type === "array") return `list of ${kind(schema.items)}`;
+  const name = schema.format || (schema.type === "string" ? "text" : schema.type) || "anything";
   const low = schema.minimum ?? schema.minLength;
   const high = schema.maximum ?? schema.maxLength;
-  const range = [low === undefined ? "" : `from ${low}`, high === undefined ? "" : `to ${high}`].join(" ").trim();
-  return [schema.format || schema.type || "anything", range].filter(Boolean).join(", ");
+  if (low === undefined && high === undefined) return name;
+  const range = high === undefined ? `at least ${low}` : low === undefined ? `at most ${high}` : `${low} to ${high}`;
+  return `${name}, ${range}${schema.type === "string" ? " characters" : ""}`;
 }
 
 const row = (name, schema, required) =>
@@ -82,7 +85,9 @@ const part = (title, ...content) => make("details", {}, make("summary", {}, titl
 function answers(document, responses) {
   return Object.entries(responses).map(([status, { description = "", content }]) => {
     const [type, { schema } = {}] = Object.entries(content || {})[0] || [];
-    const lines = description.split("\n\n").map((line) => make("p", {}, ...prose(line)));
+    const lines = description
+      .split("\n\n")
+      .map((line) => make("p", {}, ...(status < 400 ? prose(line) : refusal(line))));
     const good = status < 400 && type === "application/json";
     return make(
       "li",
