@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from service.moderation.lexicon import Entry, Lexicon
@@ -13,37 +15,57 @@ if TYPE_CHECKING:
     from service.moderation.lexicon import Reach, Severity
 
 LANGUAGES = ("en", "de", "fr", "es", "ko", "uk", "ru")
+LEFT_OUT = "-"
 
 
 def load() -> Lexicon:
     """Return the lexicon of everything that is shipped."""
-    ordinary = [line for line in text("ordinary.txt").splitlines() if line and not line.startswith("#")]
-    joints = [line for line in text("joints.txt").splitlines() if not line.startswith("#")]
-    return Lexicon([entry for language in LANGUAGES for entry in entries(language)], ordinary=ordinary, joints=joints)
+    entries = [entry for language in LANGUAGES for entry in listed(language)]
+    return Lexicon([*entries, *adopted()], ordinary=lines("ordinary.txt"), joints=lines("joints.txt"))
 
 
-def text(name: str) -> str:
-    """Return one of our files."""
-    return (files("service.moderation") / "words" / name).read_text(encoding="utf-8")
+def lines(name: str) -> Iterator[str]:
+    """Yield the lines of one of our files that are no comments."""
+    text = (files("service.moderation") / "words" / name).read_text(encoding="utf-8")
+    return (line for line in text.splitlines() if line and not line.startswith("#"))
 
 
-def entries(language: str) -> Iterator[Entry]:
+def listed(language: str) -> Iterator[Entry]:
     """Yield the entries of one language.
 
     A line has up to six columns, parted by tabs: word, category, severity, reach, forms, exceptions. Forms are
-    parted by spaces, `+s` adds an ending to the word, `_` stands for a space; exceptions are parted by commas.
+    parted by spaces, `+s` adds an ending to the word, `_` stands for a space, `-` for any sign that hides letters
+    and `*` for one hidden letter; exceptions are parted by commas.
     """
-    for line in text(f"{language}.tsv").splitlines():
-        if not line or line.startswith("#"):
-            continue
-        word, category, severity, reach, forms, exceptions, *_ = [*line.split("\t"), "", "", ""]
+    for line in lines(f"{language}.tsv"):
+        word, category, severity, reach, forms, exceptions, *_ = [*line.split("\t"), "", ""]
         yield Entry(
             word=word,
             category=category,
             severity=cast("Severity", severity),
-            reach=cast("Reach", reach or "word"),
-            forms=tuple(
-                (word + form[1:] if form.startswith("+") else form).replace("_", " ") for form in forms.split()
-            ),
+            reach=cast("Reach", reach),
+            forms=tuple((word + form[1:] if form[0] == "+" else form).replace("_", " ") for form in forms.split()),
             exceptions=tuple(exceptions.split(",")) if exceptions else (),
         )
+
+
+def packaged() -> list[str]:
+    """Return the words of better-profanity; its code, which makes patterns of them all, is not loaded."""
+    package = distribution("better-profanity")
+    text = Path(str(package.locate_file("better_profanity/profanity_wordlist.txt"))).read_text(encoding="utf-8")
+    return sorted({line.strip().lower() for line in text.splitlines() if line.strip()})
+
+
+def sorted_in() -> dict[str, tuple[str, str]]:
+    """Return category and severity of the package's words that we do not list; `-` and the reason if left out."""
+    rows = (line.split("\t") for line in lines("better-profanity.tsv"))
+    return {word: (category, severity) for word, category, severity in rows}
+
+
+def adopted() -> Iterator[Entry]:
+    """Yield entries for the package's words as we sort them."""
+    sorted_words = sorted_in()
+    for word in packaged():
+        category, severity = sorted_words.get(word, (LEFT_OUT, ""))
+        if category != LEFT_OUT:
+            yield Entry(word=word, category=category, severity=cast("Severity", severity), reach="exact")

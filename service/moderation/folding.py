@@ -4,192 +4,39 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from functools import cached_property
 from hashlib import blake2b
-from itertools import compress
-from string import ascii_uppercase, punctuation
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from service.moderation.lookalikes import LOOKALIKES
+from service.moderation.characters import TABLE
+from service.moderation.readings import (
+    APART,
+    HYPHENED,
+    LEET,
+    LEET_SYMBOL,
+    LEETISH,
+    LONG_RUN,
+    PARTED,
+    SPELLED_OUT,
+    TOGETHER,
+    VEIL,
+    VEILED,
+    WORD,
+    collapse,
+    steps,
+    untailed,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from service.model import Span
-
-LATIN = (
-    *range(0x00A0, 0x0250),
-    *range(0x1D00, 0x1DC0),
-    *range(0x1E00, 0x1F00),
-    *range(0x2070, 0x20A0),
-    *range(0x2100, 0x2190),
-    *range(0x2460, 0x2500),
-    *range(0x2C60, 0x2C80),
-    *range(0xA720, 0xA800),
-    *range(0xFB00, 0xFB07),
-    *range(0xFF01, 0xFF5F),
-    *range(0x1D400, 0x1D800),
-    *range(0x1F100, 0x1F1AD),
-)
-"""Blocks in which characters are variants of ASCII letters and digits."""
-
-MARKS = (
-    *range(0x0300, 0x0370),
-    *range(0x0483, 0x048A),
-    *range(0x1AB0, 0x1B00),
-    *range(0x1DC0, 0x1E00),
-    *range(0x20D0, 0x2100),
-    *range(0xFE00, 0xFE10),
-    *range(0xFE20, 0xFE30),
-    *range(0xE0100, 0xE01F0),
-)
-INVISIBLE = (
-    *range(0x09),
-    *range(0x0E, 0x20),
-    *range(0x7F, 0xA0),
-    *(0xAD, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFEFF, 0xFFA0),
-    *range(0x180B, 0x1810),
-    *range(0x200B, 0x2010),
-    *range(0x202A, 0x202F),
-    *range(0x2060, 0x2070),
-    *range(0xFFF9, 0xFFFC),
-    *range(0x1BCA0, 0x1BCA4),
-    *range(0x1D173, 0x1D17B),
-    *range(0x1F3FB, 0x1F400),
-    *range(0xE0000, 0xE0080),
-)
-SYMBOLS = (
-    *range(0x00A1, 0x00C0),
-    *range(0x2010, 0x2070),
-    *range(0x20A0, 0x20D0),
-    *range(0x2190, 0x2460),
-    *range(0x2500, 0x2C00),
-    *range(0x2E00, 0x2E80),
-    *range(0x3000, 0x3031),
-    *range(0xFE10, 0xFE1A),
-    *range(0xFE30, 0xFE6C),
-    *range(0xFF5F, 0xFF66),
-    *range(0x1F000, 0x1F100),
-    *range(0x1F200, 0x1FB00),
-)
-SPACES = (
-    0x09,
-    0x0A,
-    0x0B,
-    0x0C,
-    0x0D,
-    0x85,
-    0xA0,
-    0x1680,
-    *range(0x2000, 0x200B),
-    0x2028,
-    0x2029,
-    0x202F,
-    0x205F,
-    0x3000,
-)
-QUOTES = "\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u0060\uff07\uff40\u055a\u05f3\ua78c"
 
 MARKUP = re.compile(
     r"&(?:amp;){0,4}(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[a-zA-Z]{2,8};)"
     r"|<!--[^<>]*-->|</?[a-zA-Z][a-zA-Z0-9]{0,9}(?: [^<>]{0,100})?/?>"
 )
-ENCLOSED = (0x1F1E6, 0x1F170, 0x1F150, 0x1F130, 0x1F110, 0x249C)
-"""Where regional, squared, circled and bracketed alphabets begin."""
-LIGATURES = {
-    "\u00df": "ss",
-    "\u1e9e": "ss",
-    "\u00e6": "ae",
-    "\u00c6": "ae",
-    "\u0153": "oe",
-    "\u0152": "oe",
-    "\u0130": "i",
-}
-CASED = (*range(0x370, 0x530),)
-
-ACTIVE = {ord("&"): "*", ord("<"): "(", ord(">"): ")"}
-"""What could open markup is replaced, so that no folding makes new markup and folding twice is folding once."""
-
-
-def table() -> dict[int, str]:
-    """Return the one table from a character to what it stands for."""
-    folded = dict.fromkeys(SYMBOLS, "~")
-    for point in LATIN:
-        ascii_part = "".join(part for part in unicodedata.normalize("NFKD", chr(point)) if part.isascii())
-        letters = "".join(filter(str.isalnum, ascii_part))
-        if ascii_part:
-            folded[point] = letters or ascii_part.strip() or "~"
-    folded |= {ord(character): letter for letter, characters in LOOKALIKES.items() for character in characters}
-    folded |= {base + place: chr(ord("a") + place) for base in ENCLOSED for place in range(26)}
-    folded |= {ord(character): text for character, text in LIGATURES.items()}
-    folded |= dict.fromkeys(map(ord, QUOTES), "'") | dict.fromkeys(SPACES, " ")
-    folded |= dict.fromkeys(MARKS, "") | dict.fromkeys(INVISIBLE, "")
-    for point in CASED:
-        decomposed = unicodedata.normalize("NFD", chr(point).lower())
-        folded.setdefault(point, "".join(folded.get(ord(part), part) for part in decomposed))
-    folded = {point: text.translate(ACTIVE).lower() for point, text in folded.items()}
-    return folded | {ord(letter): letter.lower() for letter in ascii_uppercase} | ACTIVE
-
-
-TABLE = table()
-WIDE = {point: text for point, text in TABLE.items() if len(text) != 1}
-"""What folds to nothing or to more than one character, which is what moves places."""
-
-APART = str.maketrans(dict.fromkeys(punctuation, " "))
-"""Punctuation parts words."""
-TOGETHER = str.maketrans("013456789", "oieasgtbg", punctuation)
-"""Punctuation is put in between the letters of a word, and digits stand for letters."""
-LEET = str.maketrans("0123456789@$!|+(#[{}])", "oizeasgtbgasiitchccddd", "\"%&'*,-./:;<=>?\\^_`~")
-"""Symbols stand for letters too."""
-LEET_SYMBOL = re.compile(r"[@$!|(+#\[{]")
-LEETISH = re.compile(r"[@|!](?=\w)|\$(?=[a-z$@])|[(\[{+#$@](?<=\w.)")
-"""A symbol where it can be a letter."""
-TAIL = re.compile(r"(?<=\w)[!)\]}|.,;:?\"']+(?!\S)|(?<!\S)[(\[{|\"']+(?=\w)")
-"""Where a symbol is likelier to be punctuation."""
-
-VEIL = re.compile(r"[*#~_%@]")
-HYPHENED = ("--", " a-", " f-", " m-", " r-", " s-")
-"""Hyphens that may hide letters: a row of them, and those after a first letter that stands for a word."""
-VEILED = str.maketrans(
-    dict.fromkeys(set(punctuation) - set("*#~_%@-$"), " ") | dict.fromkeys("*#~_%@-", "*") | {"$": "s"}
-)
-"""What hides letters becomes an asterisk."""
-
-PARTED = str.maketrans(',;:/?"', " " * 6)
-"""Punctuation that never stands inside a word written in symbols."""
-WORD = re.compile(r"\S+")
-RUN = re.compile(r"([^\W\d_])\1+")
-LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
-
-
-FEW = 20
-"""Repeats up to which cutting them out is faster than walking the text."""
-
-
-def steps(text: str) -> bytes:
-    """Return, for each character of an ASCII text, how it differs from the one before: zero where it repeats it."""
-    number = int.from_bytes(text.encode())
-    return (number ^ (number >> 8)).to_bytes(len(text))
-
-
-def collapse(text: str) -> str:
-    """Return the text with every run of one letter reduced to that letter."""
-    if not text.isascii():
-        return RUN.sub(r"\1", text)
-    changes = steps(text)
-    repeats = changes.count(0)
-    if repeats > FEW:
-        return "".join(compress(text, changes))
-    pieces, last = [], 0
-    for _ in range(repeats):
-        place = changes.find(0, last)
-        pieces.append(text[last:place])
-        last = place + 1
-    return "".join(pieces) + text[last:] if pieces else text
-
-
-def untailed(text: str) -> str:
-    """Return the text without the punctuation that ends or opens words."""
-    return TAIL.sub("", text)
 
 
 class Folded:
@@ -276,6 +123,27 @@ class Folded:
     def veils(self) -> list[Span]:
         """Where each of `veiled` stands in `plain`."""
         return [found.span() for found in WORD.finditer(self.plain.translate(VEILED))]
+
+    def read(self) -> Iterator[tuple[int, int, str]]:
+        """Yield what stands between white space with its place, once with symbols dropped and once as letters."""
+        for start, end in self.chunks:
+            text = self.plain[start:end]
+            core = text.translate(APART)
+            left, right = len(core) - len(core.lstrip()), len(core) - len(core.rstrip())
+            yield start + left, end - right, text.translate(TOGETHER)
+            if LEET_SYMBOL.search(text):
+                yield start, end, untailed(text).translate(LEET)
+
+    def spelled(self) -> Iterator[tuple[int, int, str]]:
+        """Yield rows of at least three single letters with their place and the word they make."""
+        if list(map(len, self.words)).count(1) < SPELLED_OUT:
+            return
+        index = 0
+        for length, group in groupby(self.words, key=len):
+            letters = list(group)
+            if length == 1 and len(letters) >= SPELLED_OUT:
+                yield self.places[index][0], self.places[index + len(letters) - 1][1], "".join(letters)
+            index += len(letters)
 
     @cached_property
     def origins(self) -> list[Span]:

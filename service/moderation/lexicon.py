@@ -76,6 +76,5 @@ def plausible(word: str, source: str) -> bool:
     """Say whether a word of the lexicon may be meant: a Cyrillic word is not written in ASCII, nor the reverse."""
     if source.isascii():
         return word.isascii()
-    return not (
-        word.isascii() and CYRILLIC.fullmatch(source) and not TWINS.issuperset(filter(str.isalpha, source.lower()))
-    )
+    native = CYRILLIC.fullmatch(source) and not TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
+    return not (word.isascii() and native)

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.folding import APART, LEET, LEET_SYMBOL, PARTED, TOGETHER, WORD, collapse, untailed
+from service.moderation.readings import (
+    APART,
+    LEET,
+    LEET_SYMBOL,
+    PARTED,
+    SPELLED_OUT,
+    TOGETHER,
+    WORD,
+    collapse,
+    untailed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +26,6 @@ if TYPE_CHECKING:
     from service.moderation.lexicon import Entry
     from service.moderation.spellings import Spellings
     from service.moderation.text import Folded
-
-SPELLED_OUT = 3
-"""Single letters in a row from which on they may spell a word."""
 
 
 class Match(NamedTuple):

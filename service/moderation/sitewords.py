@@ -1,34 +1,137 @@
-"""A site's own words and phrases, thousands of them, matched in one pass."""
+"""A site's own words and phrases, thousands of them, found in time linear in the text."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
-from service.moderation.folding import fold
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from service.moderation.readings import collapse
+from service.moderation.text import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from service.model import Span
-    from service.moderation.folding import Folded
+    from service.moderation.text import Folded
+
+TOKEN = re.compile(r"[^\W_]+")
+SIGNS = re.compile(r"[^\w\s'\u2019.*-]")
+"""What parts words in a text but belongs to an entry such as "c++"."""
+
+
+class Pattern(NamedTuple):
+    """Words in a row, each as the pieces between its asterisks; `anchor` is the word with the longest piece."""
+
+    words: tuple[tuple[str, ...], ...]
+    anchor: int
+
+    def fits(self, words: Sequence[str]) -> bool:
+        """Say whether these words are what the pattern describes."""
+        return len(words) == len(self.words) and all(map(fits, self.words, words))
 
 
 class SiteWords:
-    """Single words, phrases, and `*` for any run of letters inside a word."""
+    """Single words, phrases, and `*` for any run of letters inside a word.
+
+    A word is matched as a whole. Unless `exact`, both sides are folded, and words in disguise count as well.
+    An entry with signs, such as "c++", is matched as it stands. An entry without a letter or digit is ignored.
+    """
 
     def __init__(self, words: Sequence[str], *, exact: bool) -> None:
         self.exact = exact
-        patterns = []
+        self.single: set[str] = set()
+        patterns: dict[str, list[Pattern]] = defaultdict(list)
+        literals: set[str] = set()
         for word in words:
             text = word if exact else "*".join(fold(piece).plain for piece in word.split("*"))
-            patterns.append(r"\w*".join(re.escape(piece) for piece in text.split("*")))
-        self.pattern = re.compile(rf"(?<!\w)(?:{'|'.join(patterns)})(?!\w)") if patterns else None
+            pieces = tuple(tuple(part.split("*")) for part in re.findall(r"[^\W_*]+(?:\*[^\W_*]*)*|\*[\w*]+", text))
+            if SIGNS.search(word):
+                literals.add(text.strip())
+            elif len(pieces) == 1 and len(pieces[0]) == 1:
+                self.single.add(pieces[0][0])
+            elif any(map(any, pieces)):
+                anchor = max(range(len(pieces)), key=lambda place: len(max(pieces[place], key=len)))
+                patterns[max(pieces[anchor], key=len)].append(Pattern(pieces, anchor))
+        self.thin: dict[str, str] = {collapse(word): word for word in self.single}
+        self.patterns = list(patterns.values())
+        self.anchors = AhoCorasick(list(patterns), implementation=Implementation.ContiguousNFA)
+        self.literals = AhoCorasick([*filter(None, literals)], implementation=Implementation.ContiguousNFA)
+        self.nothing = not (self.single or patterns or literals)
 
     def spans(self, folded: Folded) -> tuple[Span, ...]:
         """Return where the words stand in the stored text, in order."""
-        if self.pattern is None:
+        if self.nothing:
             return ()
         if self.exact:
-            return tuple(found.span() for found in self.pattern.finditer(folded.source))
-        return tuple(folded.span(*found.span()) for found in self.pattern.finditer(folded.plain))
+            text = folded.source
+            places = [found.span() for found in TOKEN.finditer(text)]
+            words = [text[start:end] for start, end in places]
+            return tuple(sorted({*self._listed(words, places), *self._literal(text)}))
+        found = {*self._literal(folded.plain), *self._disguised(folded)}
+        for view in {id(view): view for view in (folded.words, folded.thin)}.values():
+            if not self.single.isdisjoint(view) or self.patterns:
+                found.update(self._listed(view, folded.places))
+        return tuple(sorted({folded.span(start, end) for start, end in found}))
+
+    def _listed(self, words: Sequence[str], places: Sequence[Span]) -> Iterator[Span]:
+        if not self.single.isdisjoint(words):
+            yield from (place for word, place in zip(words, places, strict=True) if word in self.single)
+        if not self.patterns:
+            return
+        text = " ".join(words)
+        for number, start, _ in self.anchors.find_matches_as_indexes(text, overlapping=True):
+            index = text.count(" ", 0, start)
+            for pattern in self.patterns[number]:
+                first = index - pattern.anchor
+                last = first + len(pattern.words)
+                if first >= 0 and pattern.fits(words[first:last]):
+                    yield places[first][0], places[last - 1][1]
+
+    def _literal(self, text: str) -> Iterator[Span]:
+        for _, start, end in self.literals.find_matches_as_indexes(text, overlapping=True):
+            before, after = text[start - 1 : start], text[end : end + 1]
+            if not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum()):
+                yield start, end
+
+    def _disguised(self, folded: Folded) -> Iterator[Span]:
+        if not self.thin.keys().isdisjoint(folded.thin):
+            for thin, word, place in zip(folded.thin, folded.words, folded.places, strict=True):
+                if thin in self.thin and stretched(self.thin[thin], word):
+                    yield place
+        for readings in (folded.odd, folded.leet):
+            if not self.thin.keys().isdisjoint(map(collapse, readings)):
+                for start, end, word in folded.read():
+                    listed = self.thin.get(collapse(word))
+                    if listed and stretched(listed, word):
+                        yield start, end
+        for start, end, word in folded.spelled():
+            listed = self.thin.get(collapse(word))
+            if listed and stretched(listed, word):
+                yield start, end
+
+
+def stretched(listed: str, word: str) -> bool:
+    """Say whether a word is the listed one with letters repeated: no run is shorter than the listed one's."""
+    return all(
+        len(list(longer)) >= len(list(run))
+        for (_, longer), (_, run) in zip(groupby(word), groupby(listed), strict=True)
+    )
+
+
+def fits(pieces: Sequence[str], word: str) -> bool:
+    """Say whether a word is made of the pieces in their order with any letters in between."""
+    if len(pieces) == 1:
+        return word == pieces[0]
+    start, stop = len(pieces[0]), len(word) - len(pieces[-1])
+    if start > stop or not word.startswith(pieces[0]) or not word.endswith(pieces[-1]):
+        return False
+    for piece in pieces[1:-1]:
+        place = word.find(piece, start, stop)
+        if place < 0:
+            return False
+        start = place + len(piece)
+    return True

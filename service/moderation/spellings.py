@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.moderation.disguises import SHORTEST, censored, disguises
-from service.moderation.folding import collapse
+from service.moderation.readings import collapse
 from service.moderation.text import fold
 
 if TYPE_CHECKING:
