@@ -86,7 +86,11 @@ def build(
 
     application.router.add_get("/openapi.json", give_document)
     for route in routes:
-        application.router.add_route(route.method, route.path, _through_doors(route, identity, limiters))
+        handler = _through_doors(route, identity, limiters)
+        if route.method == "GET":
+            application.router.add_get(route.path, handler)  # answers HEAD too
+        else:
+            application.router.add_route(route.method, route.path, handler)
         if route.access == "pages" and route.method == "GET":
             application.router.add_route("OPTIONS", route.path, preflight)
 

@@ -389,3 +389,11 @@ async def test_a_browser_may_ask_before_it_writes(service: Service) -> None:
     assert answer.status == 204
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Idempotency-Key" in answer.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize("path", ["/v1/counts?page=page", "/v1/comments?page=page", "/embed.js", "/", "/health/live"])
+async def test_what_can_be_read_can_be_asked_for_its_headers(service: Service, path: str) -> None:
+    whole, head = await service.ask("GET", path), await service.ask("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert head.headers.get("ETag") == whole.headers.get("ETag")
