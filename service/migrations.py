@@ -76,7 +76,7 @@ async def migrate(connection: Connection | PoolConnectionProxy, migrations: list
     # Read committed, whatever the server's default: who waited must see what was applied meanwhile.
     async with connection.transaction(isolation="read_committed"):
         await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
-        await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
+        await connection.execute(f"set local lock_timeout = '{LOCK_SECONDS * 1000:g}ms'")
         await connection.execute(
             "create table if not exists migrations (version integer primary key, name text not null,"
             " checksum text not null, applied_at timestamptz not null default now())"

@@ -1,0 +1,1 @@
+"""Tests of what storage keeps and finds."""
