@@ -17,7 +17,7 @@ from service.errors import SignInFailed, SignInRequired
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
-    from ipaddress import IPv4Network, IPv6Network
+    from ipaddress import IPv4Address, IPv4Network, IPv6Network
     from uuid import UUID
 
     from service.store.identity import Holder, IdentityStore, Kind
@@ -43,33 +43,33 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
     chain = [part.strip() for line in forwarded_for for part in line.split(",")]
     address = peer or ""
     while chain and _among(address, trusted):
-        candidate = chain.pop()
-        try:
-            address = str(ip_address(candidate))
-        except ValueError:
+        candidate = _parsed(chain.pop())
+        if candidate is None:
             break
+        address = str(candidate)
     return address
 
 
 def _among(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in networks)
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """Read an address; one of IPv4 that a socket of IPv6 shows (RFC 4291, section 2.5.5.2) as the IPv4 that it is."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+        return None
+    return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
 
 
 def subscriber(address: str) -> str:
     """Return what an address is limited by: itself, or its /64 in IPv6."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
+    parsed = _parsed(address)
     if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
         return str(IPv6Address(int(parsed) >> SUBSCRIBER_BITS << SUBSCRIBER_BITS))
-    return str(parsed)
+    return str(parsed) if parsed else address
 
 
 class Identity:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -20,7 +19,7 @@ from service.errors import (
 )
 from service.identity import client_address, subscriber
 from service.telemetry import places
-from service.wire import ADDRESS, problem, secret_of
+from service.wire import ADDRESS, from_own_page, problem, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -41,6 +40,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+SHARED_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
+}
+SHARED = web.RequestKey("shared", bool)
+"""Whether pages of any origin may read the answer."""
 log = structlog.get_logger()
 
 
@@ -100,7 +105,7 @@ def observe(
             telemetry.seconds.labels(route).observe(seconds)
             log.info("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 2))
         if not response.prepared:
-            response.headers.update(HEADERS)
+            response.headers.update({**HEADERS, **(SHARED_HEADERS if SHARED in request else {})})
             response.headers["X-Request-Id"] = request_id
         return response
 
@@ -125,18 +130,11 @@ def _refusal(error: Exception) -> Refusal:
 
 
 def shared(handler: Handler) -> Handler:
-    """Let pages of any origin read the answer: it holds nothing that needs a cookie."""
+    """Let pages of any origin read the answer, a problem too: it holds nothing that needs a cookie."""
 
     async def door(request: web.Request) -> web.StreamResponse:
-        try:
-            response = await handler(request)
-        except Refusal as refusal:
-            refusal.headers["Access-Control-Allow-Origin"] = "*"
-            refusal.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
-            raise
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-Id"
-        return response
+        request[SHARED] = True
+        return await handler(request)
 
     return door
 
@@ -168,11 +166,8 @@ def own_pages(handler: Handler) -> Handler:
     """Refuse what a page of another site makes a moderator's browser send."""
 
     async def door(request: web.Request) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
         site = request.headers.get("Sec-Fetch-Site", "none")
-        if request.method not in SAFE and (
-            site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc != request.host)
-        ):
+        if request.method not in SAFE and not (site in {"same-origin", "none"} and from_own_page(request)):
             raise CrossSite
         response = await handler(request)
         response.headers["Cache-Control"] = "no-store"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from service.errors import DecisionConflict, NotFound, NothingToRestore
 from service.store.desk import Place, Ruling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from service.store.identity import Holder
 
 Action = Literal["approve", "reject", "remove", "restore"]
+Decide = Callable[["Status", "list[Decision]"], "Ruling | None"]
 RESULTS: dict[Action, Status] = {"approve": "approved", "reject": "rejected", "remove": "removed"}
 
 
-def rule(
-    action: Action, expected: Status | None, reason: str | None, note: str | None
-) -> Callable[[Status, list[Decision]], Ruling | None]:
+def rule(action: Action, expected: Status | None, reason: str | None, note: str | None) -> Decide:
     """Return the function that decides on one comment, given its status and its history.
 
     It raises DecisionConflict when the comment is not what was expected, NothingToRestore when no moderator has
@@ -70,9 +69,7 @@ class Moderators:
             raise NotFound("There is no such comment.")
         return found, await self._store.history(site, comment)
 
-    async def decide(
-        self, holder: Holder, comment: UUID, decide: Callable[[Status, list[Decision]], Ruling | None]
-    ) -> Status:
+    async def decide(self, holder: Holder, comment: UUID, decide: Decide) -> Status:
         """Carry out what `rule` made, and return the status after it.
 
         Raises NotFound, DecisionConflict or NothingToRestore.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
-from service import __version__, desk, errors, operators, readers
+from service import __version__, errors, operators, readers
+from service.desk import shapes
 from service.wire import PROBLEM, Problem
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from service.assets import Assets
+    from service.desk import Desk
 
 BROWSER = "text/html"
 E = errors
@@ -42,15 +44,13 @@ class Route(NamedTuple):
     query: type | None = None
 
 
-def table(
-    page: readers.Readers, moderator: desk.Desk, machine: operators.Operators, browser: Assets
-) -> tuple[Route, ...]:
+def table(page: readers.Readers, moderator: Desk, machine: operators.Operators, browser: Assets) -> tuple[Route, ...]:
     """Return every route.
 
     Access: `pages` of other origins may read the answer; `visitors` come from our own pages; `members` have signed
     in on them or carry a token; `anyone` is not asked.
     """
-    r, d = readers, desk
+    r, d = readers, shapes
     return (
         Route("POST", "/v1/comments", page.submit, "pages", {201: r.NewCommentReply, 202: r.NewCommentReply}, SUBMITTING, takes=r.NewComment),
         Route("GET", "/v1/comments", page.thread, "pages", {200: r.ThreadReply, 304: None}, READING, query=r.ThreadQuery),

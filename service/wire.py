@@ -127,9 +127,21 @@ def reply(value: object, *, status: int = 200, headers: Mapping[str, str] | None
 def problem(refusal: Refusal, instance: str) -> web.Response:
     """Return a refusal as a problem document."""
     document = {**describe(refusal), "instance": instance}
-    return web.Response(
-        body=ENCODER.encode(document), status=refusal.status, content_type=PROBLEM, headers=refusal.headers
-    )
+    headers = {"Cache-Control": "no-store", **refusal.headers}
+    if refusal.status == web.HTTPUnauthorized.status_code:
+        headers["WWW-Authenticate"] = "Bearer"
+    return web.Response(body=ENCODER.encode(document), status=refusal.status, content_type=PROBLEM, headers=headers)
+
+
+def measured(text: str | None, limit: int, pointer: str) -> str | None:
+    """Return a text in its canonical form, None when nothing of it can be seen.
+
+    Raises Malformed when it is too long: a shape measures what was sent, and NFC makes some characters two or three.
+    """
+    form = canonical(text or "")
+    if len(form) > limit:
+        raise Malformed.at(pointer, f"has {len(form)} characters in its canonical form, {limit} at most")
+    return form or None
 
 
 def line(text: str | None) -> str | None:
@@ -170,5 +182,11 @@ def secret_of(request: web.Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     secret = token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE)
     if not secret:
-        raise SignInRequired(headers={"WWW-Authenticate": "Bearer"})
+        raise SignInRequired
     return secret
+
+
+def from_own_page(request: web.Request) -> bool:
+    """Say whether a page of this service sent a request, or a client that names no page at all."""
+    origin = request.headers.get("Origin")
+    return origin is None or origin in {f"http://{request.host}", f"https://{request.host}"}
