@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.__main__ import parser
+from service.commands.usage import parser
 from service.settings import read
 
 ROOT = Path(__file__).parent.parent

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import Service
 
-FAMILY = "\U0001f468‍\U0001f469‍\U0001f467‍\U0001f466"
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 
 
 async def test_a_good_comment_is_shown_and_counted_at_once(service: Service) -> None:
@@ -135,7 +135,7 @@ async def test_a_new_author_waits_until_one_comment_was_approved(
         (("e" + "\u0323\u030a" * 20) * 300, 422, "comment-too-long", 300 * 40),
         ("", 422, "comment-empty", None),
         (" \n\t ", 422, "comment-empty", None),
-        ("​‌‍⁠﻿" * 20, 422, "comment-empty", None),
+        ("\u200b\u200c\u200d\u2060\ufeff" * 20, 422, "comment-empty", None),
         ("\u0000\u0001", 422, "comment-empty", None),
     ],
 )
