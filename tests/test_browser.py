@@ -148,6 +148,7 @@ async def test_an_approved_comment_is_shown_at_once_and_counted_everywhere(open_
     await expect(byline).to_have_text("2 comments")
     await expect(reader.text).to_have_value("")
     await expect(reader.name).to_have_value("Ilse")
+    assert await page.evaluate("Object.keys(localStorage)") == ["trecento name"]
     assert await service.count(ARTICLE) == 2
 
 
@@ -273,6 +274,50 @@ async def test_when_the_service_is_away_the_text_stays_and_a_retry_stores_it_onc
     assert await stored(service) == ["Four minutes."]
     assert len(set(keys)) == 1
     assert tries == []
+
+
+async def test_when_comments_cannot_be_loaded_the_reader_can_ask_again(open_page: Open, service: Service) -> None:
+    await service.post("The first one.", ARTICLE)
+    page = await open_page("")
+    await page.route("**/v1/comments?*", lambda route: route.abort())
+    await page.goto(service.origin)
+    reader = Composer(page)
+    await expect(page.get_by_text("The comments could not be loaded.")).to_be_visible()
+    await reader.text.fill("Still here.")
+    await page.unroute_all()
+    await page.get_by_role("button", name="Try again").click()
+    await expect(reader.comments).to_have_count(1)
+    await expect(page.get_by_text("The comments could not be loaded.")).to_be_hidden()
+    await expect(reader.text).to_have_value("Still here.")
+
+
+async def test_a_reply_can_be_called_off(open_page: Open, service: Service) -> None:
+    await service.post("Who pays?", ARTICLE, author={"name": "Odum"})
+    page = await open_page()
+    reader = Composer(page)
+    await page.get_by_role("button", name="Reply").click()
+    await expect(page.get_by_text("Reply to Odum")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_text("Reply to Odum")).to_be_hidden()
+    await page.get_by_role("button", name="Reply").click()
+    await page.get_by_role("button", name="Cancel").click()
+    await reader.post("All of us.")
+    await expect(reader.status).to_have_text("Your comment is published.")
+    await expect(page.locator("[part=list] > [part=comment]")).to_have_count(2)
+
+
+async def test_the_scripts_send_no_cookies(open_page: Open, service: Service) -> None:
+    page = await open_page("")
+    await page.context.add_cookies([{"name": "newspaper", "value": "secret", "url": service.origin}])
+    async with (
+        page.expect_request("**/v1/counts*") as counts,
+        page.expect_request("**/v1/comments?*") as thread,
+    ):
+        await page.goto(service.origin)
+    async with page.expect_request("**/v1/comments") as posted:
+        await Composer(page).post("Hello.")
+    for request in (await counts.value, await thread.value, await posted.value):
+        assert "cookie" not in await request.all_headers()
 
 
 async def test_what_readers_write_is_text_and_nothing_else(open_page: Open) -> None:
