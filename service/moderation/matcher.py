@@ -17,6 +17,7 @@ from service.moderation.readings import (
     TOGETHER,
     WORD,
     collapse,
+    stretched,
     untailed,
 )
 
@@ -43,6 +44,7 @@ class Matcher:
         self.spellings = spellings
         self.words = frozenset(spellings.words)
         self.whole = frozenset(spellings.whole)
+        self.doubled = frozenset(spellings.doubled)
         self.masked = frozenset(spellings.masked)
         self.patterns = tuple(
             (entry, pattern in spellings.anywhere, " " in pattern) for pattern, entry in spellings.patterns.items()
@@ -58,6 +60,8 @@ class Matcher:
         for view in (*views, folded.squeezed):
             if not self.words.isdisjoint(view):
                 found += self._words(folded, view)
+        if not self.doubled.isdisjoint(thin):
+            found += self._doubled(folded)
         if not self.whole.isdisjoint(map(add, words, words[1:])):
             found += self._in_two(folded)
         if not (self.words.isdisjoint(folded.odd) and self.words.isdisjoint(folded.thin_odd)):
@@ -79,6 +83,15 @@ class Matcher:
             if entry and not self.spellings.harmless(folded.words, index, index):
                 start, end = places[index]
                 yield Match(start, end, entry)
+
+    def _doubled(self, folded: Folded) -> Iterator[Match]:
+        for index, thin in enumerate(folded.thin):
+            word = folded.words[index]
+            if thin not in self.spellings.doubled or word in self.spellings.ordinary:
+                continue
+            listed, entry = self.spellings.doubled[thin]
+            if stretched(listed, word) and not self.spellings.harmless(folded.words, index, index):
+                yield Match(*folded.places[index], entry)
 
     def _in_two(self, folded: Folded) -> Iterator[Match]:
         words, places = folded.words, folded.places

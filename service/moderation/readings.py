@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import compress
+from itertools import compress, groupby
 from string import punctuation
 
 APART = str.maketrans(dict.fromkeys(punctuation, " "))
@@ -64,3 +64,11 @@ def collapse(text: str) -> str:
 def untailed(text: str) -> str:
     """Return the text without the punctuation that ends or opens words."""
     return TAIL.sub("", text)
+
+
+def stretched(listed: str, word: str) -> bool:
+    """Say whether a word is the listed one with letters repeated: no run is shorter than the listed one's."""
+    return all(
+        len(list(longer)) >= len(list(run))
+        for (_, longer), (_, run) in zip(groupby(word), groupby(listed), strict=True)
+    )

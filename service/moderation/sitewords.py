@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.readings import collapse
+from service.moderation.readings import SPELLED_OUT, collapse, stretched
 from service.moderation.text import fold
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class SiteWords:
             elif any(map(any, pieces)):
                 anchor = max(range(len(pieces)), key=lambda place: len(max(pieces[place], key=len)))
                 patterns[max(pieces[anchor], key=len)].append(Pattern(pieces, anchor))
-        self.thin: dict[str, str] = {collapse(word): word for word in self.single}
+        self.thin: dict[str, str] = {collapse(word): word for word in self.single if len(word) >= SPELLED_OUT}
         self.patterns = list(patterns.values())
         self.anchors = AhoCorasick(list(patterns), implementation=Implementation.ContiguousNFA)
         self.literals = AhoCorasick([*filter(None, literals)], implementation=Implementation.ContiguousNFA)
@@ -112,14 +111,6 @@ class SiteWords:
             listed = self.thin.get(collapse(word))
             if listed and stretched(listed, word):
                 yield start, end
-
-
-def stretched(listed: str, word: str) -> bool:
-    """Say whether a word is the listed one with letters repeated: no run is shorter than the listed one's."""
-    return all(
-        len(list(longer)) >= len(list(run))
-        for (_, longer), (_, run) in zip(groupby(word), groupby(listed), strict=True)
-    )
 
 
 def fits(pieces: Sequence[str], word: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.moderation.disguises import SHORTEST, censored, disguises
-from service.moderation.readings import collapse
+from service.moderation.readings import SPELLED_OUT, collapse
 from service.moderation.text import fold
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Spellings:
         """With letters hidden behind asterisks."""
         self.patterns: dict[str, Entry] = {}
         """Phrases, and what is looked for inside words, as listed and with runs collapsed."""
+        self.doubled: dict[str, tuple[str, Entry]] = {}
+        """By what is left without runs, where that is another word ("niger"): the listed form tells them apart."""
         self.anywhere: set[str] = set()
         """The patterns that count in any word, not only beside words that are often run together."""
         self.stems: tuple[str, ...] = ()
@@ -69,6 +71,8 @@ class Spellings:
         self.words |= dict.fromkeys(spellings - self.words.keys(), entry)
         if entry.severity != "mild":
             self.whole.setdefault(spelling, entry)
+            if len(spellings) == 1 and spelling != thin and len(thin) >= SPELLED_OUT:
+                self.doubled.setdefault(thin, (spelling, entry))
             if len(thin) >= SHORTEST or not thin.isascii():
                 self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
                 if (entry.reach == "within" and form == entry.word) or entry.reach == "stem":
