@@ -584,15 +584,18 @@ async def test_a_key_held_down_decides_once_and_one_typed_into_a_field_not_at_al
     await expect(page.get_by_label("Note for the history")).to_have_value("arx, as agreed")
     await page.keyboard.press("Escape")
     await page.keyboard.down("x")
+    await expect(desk.list).to_have_count(2)
+    await expect(desk.said).to_contain_text("Removed")
     await page.keyboard.down("x")
     await page.keyboard.down("x")
     await page.keyboard.up("x")
+    await page.keyboard.press("h")
+    await expect(desk.detail.locator("details")).to_have_attribute("open", "")
     await expect(desk.list).to_have_count(2)
     assert sorted((await statuses(sql)).values()) == ["held", "held", "removed"]
 
     await page.get_by_role("button", name="Removed").click()
     await expect(desk.list).to_have_count(1)
-    await page.keyboard.press("h")
     await expect(desk.detail.locator("details li").first).to_contain_text("Maria waiting → removed")
     await expect(desk.detail.locator("q")).to_have_text("arx, as agreed")
 
