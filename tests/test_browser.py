@@ -127,9 +127,6 @@ async def let_time_pass(page: Page, place: Locator, text: str) -> None:
     pytest.fail(f"never said: {text}")
 
 
-# The article page
-
-
 async def test_an_approved_comment_is_shown_at_once_and_counted_everywhere(open_page: Open, service: Service) -> None:
     await service.post("The first one.", ARTICLE)
     page = await open_page()
@@ -501,9 +498,6 @@ async def test_every_popular_article_opens_with_its_own_comments(open_page: Open
     await expect(page.locator(".byline .count")).to_have_text("1 comment")
 
 
-# The desk
-
-
 async def sign_in(page: Page, name: str = "Maria", password: str = PASSWORD) -> None:
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Name").fill(name)
@@ -724,9 +718,6 @@ async def test_new_comments_are_announced_and_not_pushed_under_the_moderators_ha
     await expect(desk.list).to_have_count(1)
     await fresh.click()
     await expect(desk.list).to_have_count(2)
-
-
-# All pages
 
 
 async def names_of_controls(page: Page) -> list[tuple[str, str]]:

@@ -55,6 +55,10 @@ export function marked({ body, findings }) {
   return text;
 }
 
+export const record = (counts) =>
+  Object.entries(counts)
+    .map(([status, number]) => `${number} ${WORDS[status]}`)
+    .join(" · ");
 export const person = ({ moderator, policy }) => moderator || `policy ${policy}`;
 
 function finding(body, { rule, effect, shadow, failed, score, spans, message }) {

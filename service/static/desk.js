@@ -1,20 +1,11 @@
 /** The moderators' desk: shows what waits, takes one key per decision, never overwrites what somebody else decided. */
 
 import { Problem, send } from "./desk-service.js";
-import { author, counted, findings, make, marked, person, shorten, story, time, WORDS } from "./desk-words.js";
+import { ask, isSigningIn, signIn, signOut, welcome } from "./desk-session.js";
+import { detail, OFFERED, row } from "./desk-view.js";
+import { counted, person, record, shorten, story, WORDS } from "./desk-words.js";
 
 const $ = (id) => document.getElementById(id);
-const ACTIONS = {
-  approve: { key: "A", label: "Approve", status: "approved" },
-  reject: { key: "R", label: "Reject", status: "rejected" },
-  remove: { key: "X", label: "Remove", status: "removed" },
-};
-const OFFERED = {
-  held: ["approve", "reject", "remove"],
-  approved: ["reject", "remove"],
-  rejected: ["approve", "remove"],
-  removed: ["approve", "reject"],
-};
 const NOTHING = {
   held: "Nothing waits. Every comment has been read.",
   approved: "No comment has been approved yet.",
@@ -32,58 +23,10 @@ let next = null;
 let waiting = 0;
 let selected = null;
 let busy = false;
-let signingIn = null;
 let asked = 0;
 let fading;
 const decided = [];
 const conflicts = new Map();
-
-// The service
-
-/** Asks the service; when the session has ended, asks for the password and then once more. Decisions are not repeated. */
-async function ask(method, path, body) {
-  try {
-    return await send(method, path, body);
-  } catch (problem) {
-    if (problem.status !== 401) throw problem;
-    await signIn("Your session has ended. Sign in to go on where you were.");
-    if (method !== "GET")
-      throw new Problem(401, { detail: "You are signed in again. The decision was not sent; press it once more." });
-    return send(method, path);
-  }
-}
-
-function signIn(reason) {
-  signingIn ??= new Promise((resolve) => {
-    const form = $("sign-in").querySelector("form");
-    $("sign-in-problem").textContent = reason;
-    form.onsubmit = async (event) => {
-      event.preventDefault();
-      const { name, password } = Object.fromEntries(new FormData(form));
-      try {
-        const session = await send("POST", "session", { name, password, site: view.site });
-        form.elements.password.value = "";
-        $("sign-in").close();
-        signingIn = null;
-        welcome(session);
-        resolve();
-      } catch (problem) {
-        $("sign-in-problem").textContent = problem.message;
-        form.elements.password.select();
-      }
-    };
-    $("sign-in").showModal();
-  });
-  return signingIn;
-}
-
-function welcome({ moderator, site }) {
-  $("moderator").textContent = moderator.name;
-  $("site").textContent = site;
-  $("sign-out").hidden = false;
-}
-
-// What is said
 
 function say(text, { undo = false, bad = false } = {}) {
   $("said").textContent = text;
@@ -94,8 +37,6 @@ function say(text, { undo = false, bad = false } = {}) {
   if (!bad) fading = setTimeout(say, TOAST, "");
 }
 const complain = (problem) => say(problem.message, { bad: true });
-
-// What is drawn
 
 function drawTabs() {
   for (const tab of $("tabs").children) tab.setAttribute("aria-pressed", tab.dataset.status === view.status);
@@ -111,20 +52,8 @@ function drawSearch() {
 function drawList() {
   $("list").replaceChildren(
     ...comments.map((comment) => {
-      const stopped = comment.findings
-        .filter((finding) => !finding.shadow)
-        .map((finding) => finding.rule.replaceAll("_", " "));
-      const row = make(
-        "button",
-        { type: "button", onclick: () => select(comment) },
-        make("span", { className: "line" }, make("b", { dir: "auto" }, author(comment)), time(comment.submitted_at)),
-        make("span", { className: "excerpt", dir: "auto" }, marked(comment)),
-        make("span", { className: "line rules" }, [...new Set(stopped)].join(" · ")),
-      );
-      if (comment === selected) row.setAttribute("aria-current", "true");
-      const item = make("li", {}, row);
-      if (comment.status !== view.status)
-        item.append(make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]));
+      const item = row(comment, view.status, () => select(comment));
+      if (comment === selected) item.firstChild.setAttribute("aria-current", "true");
       return item;
     }),
   );
@@ -134,74 +63,20 @@ function drawList() {
 }
 
 function drawDetail() {
-  const comment = selected;
-  $("detail").hidden = !comment;
-  if (!comment) return $("detail").replaceChildren();
+  $("detail").hidden = !selected;
+  if (!selected) return $("detail").replaceChildren();
   const open = $("history")?.open;
-  const { page, page_title: title } = comment;
-  const where = /^https?:/.test(page)
-    ? make("a", { href: page, target: "_blank", rel: "noreferrer" }, title || page)
-    : make("span", { title: page }, title || page);
-  const conflict = conflicts.get(comment.id);
-  const past = make(
-    "details",
-    { id: "history", open },
-    make("summary", {}, "History ", make("kbd", {}, "H")),
-    make("div", { id: "story" }),
-  );
-  const note = make("input", {
-    id: "note",
-    maxLength: 1000,
-    placeholder: "Note for the history (optional)",
-    value: comment.draft || "",
-    autocomplete: "off",
-  });
-  note.ariaLabel = "Note for the history";
-  note.oninput = () => {
-    comment.draft = note.value;
-  };
-  $("detail").replaceChildren(
-    make(
-      "p",
-      { className: "where" },
-      make("span", { className: `chip ${comment.status}` }, WORDS[comment.status]),
-      where,
-      time(comment.submitted_at),
-    ),
-    make("p", { className: "body", dir: "auto" }, marked(comment)),
-    make("p", { className: "author" }, make("b", { dir: "auto" }, author(comment)), make("span", { id: "record" })),
-    ...(conflict ? [make("p", { className: "conflict", role: "alert" }, conflict)] : []),
-    make(
-      "div",
-      { className: "actions" },
-      ...OFFERED[comment.status].map((action) =>
-        make(
-          "button",
-          { type: "button", className: action, onclick: () => decide(action) },
-          ACTIONS[action].label,
-          make("kbd", {}, ACTIONS[action].key),
-        ),
-      ),
-      note,
-    ),
-    make("h2", {}, "What the rules say"),
-    findings(comment),
-    past,
-  );
+  $("detail").replaceChildren(...detail(selected, conflicts.get(selected.id), decide));
+  $("history").open = open;
   drawPast();
 }
 
 /** Fills in what comes later than the comment itself, and leaves the buttons alone: somebody may be pressing one. */
 function drawPast() {
-  const { record, history: past } = selected;
-  if (!past) return;
-  $("record").textContent = Object.entries(record)
-    .map(([status, number]) => `${number} ${WORDS[status]}`)
-    .join(" · ");
-  $("story").replaceChildren(story(past));
+  if (!selected.history) return;
+  $("record").textContent = record(selected.record);
+  $("story").replaceChildren(story(selected.history));
 }
-
-// What is done
 
 async function load({ append = false } = {}) {
   const turn = ++asked;
@@ -214,6 +89,7 @@ async function load({ append = false } = {}) {
   try {
     const queue = await ask("GET", `queue?${query}`);
     if (turn !== asked) return; // another tab or search has been asked for since
+    for (const comment of queue.comments) comment.draft = comments.find(({ id }) => id === comment.id)?.draft;
     const known = new Set(append ? comments.map(({ id }) => id) : []);
     comments = [...(append ? comments : []), ...queue.comments.filter(({ id }) => !known.has(id))];
     next = queue.next;
@@ -352,7 +228,7 @@ async function undo() {
 }
 
 async function poll() {
-  if (document.hidden || signingIn || busy) return;
+  if (document.hidden || isSigningIn() || busy) return;
   try {
     const { total, comments: first } = await ask("GET", "queue?status=held&sort=newest&limit=1");
     const unseen = first.length > 0 && !comments.some(({ id }) => id === first[0].id);
@@ -365,17 +241,6 @@ async function poll() {
     }
   } catch {} // the next round asks again
 }
-
-async function signOut() {
-  try {
-    await send("DELETE", "session");
-  } catch (problem) {
-    if (problem.status !== 401) return complain(problem);
-  }
-  location.reload();
-}
-
-// Keys and buttons
 
 const KEYS = {
   a: () => decide("approve"),
@@ -424,7 +289,7 @@ $("search").elements.q.oninput = ({ target }) => {
 $("search").elements.sort.onchange = ({ target }) => turn({ sort: target.value });
 $("sign-in").addEventListener("cancel", (event) => event.preventDefault());
 $("help-button").onclick = KEYS["?"];
-$("sign-out").onclick = signOut;
+$("sign-out").onclick = () => signOut().catch(complain);
 $("undo").onclick = undo;
 $("more").onclick = () => load({ append: true });
 $("fresh").onclick = () => load();
