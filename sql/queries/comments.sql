@@ -108,6 +108,7 @@ stored as (
         draft.submitted_at, draft.idempotency_key, draft.request_hash
     from draft
     join page on page.site_id = draft.site_id and page.key = draft.page_key
+    order by draft.site_id, draft.idempotency_key -- like pages above: two batches never wait for each other in a ring
     returning site_id, comment_id, page_id, status, policy_version, submitted_at
 ),
 found as (
