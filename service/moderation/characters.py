@@ -118,3 +118,5 @@ def table() -> dict[int, str]:
 
 
 TABLE = table()
+MOVING = frozenset(chr(point) for point, text in TABLE.items() if len(text) != 1)
+"""What folds to nothing or to several characters, so that places change."""

@@ -79,7 +79,7 @@ SOUNDS = (
 """What sounds alike, or nearly, to people who write English."""
 
 VOWELS = "aeiou"
-TURNED = str.maketrans("bdnpqu", "qpudbn")
+TURNED = str.maketrans("bdjnpqu", "qprudbn")
 """Letters that read as another one upside down; the rest is turned by characters of their own."""
 
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from service.moderation.characters import TABLE
+from service.moderation.characters import MOVING, TABLE
 from service.moderation.readings import (
     APART,
     HYPHENED,
@@ -146,6 +146,11 @@ class Folded:
             index += len(letters)
 
     @cached_property
+    def in_place(self) -> bool:
+        """Say whether every character of `plain` stands where its original does."""
+        return len(self.source) == len(self.plain) and (self.source.isascii() or MOVING.isdisjoint(self.source))
+
+    @cached_property
     def origins(self) -> list[Span]:
         """Where each character of `plain` comes from in the stored text."""
         text = self.source
@@ -166,7 +171,7 @@ class Folded:
 
     def span(self, start: int, end: int) -> Span:
         """Return the piece of the stored text from which this piece of `plain` was folded."""
-        if self.source.isascii() and len(self.source) == len(self.plain):
+        if self.in_place:
             return start, end
         return self.origins[start][0], self.origins[end - 1][1]
 
@@ -186,6 +191,5 @@ def fold(text: str) -> Folded:
 
 def fingerprint(text: str) -> bytes:
     """Return 16 bytes that are the same for a repeat with other case, spacing, punctuation or look-alikes."""
-    plain = fold(text).plain
-    letters = "".join(filter(str.isalnum, plain))
-    return blake2b((letters or plain or text).encode(), digest_size=16).digest()
+    letters = "".join(filter(str.isalnum, fold(text).plain))
+    return blake2b((letters or text).encode(errors="surrogatepass"), digest_size=16).digest()

@@ -68,13 +68,14 @@ class Lexicon:
 
 
 CYRILLIC = re.compile("[\u0400-\u052f\\W\\d_]*")
+LAST_LATIN = "\u024f"
 TWINS = frozenset("авекмнорстухіјѕԁһԛԝьӏ")
 """Cyrillic letters that cannot be told from a Latin one; every other one gives a native word away."""
 
 
 def plausible(word: str, source: str) -> bool:
     """Say whether a word of the lexicon may be meant: a Cyrillic word is not written in ASCII, nor the reverse."""
-    if source.isascii():
-        return word.isascii()
+    if word[0] > LAST_LATIN:
+        return not source.isascii()
     native = CYRILLIC.fullmatch(source) and not TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
-    return not (word.isascii() and native)
+    return not native

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from bisect import bisect_right
+from itertools import accumulate, groupby, pairwise
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from service.moderation.lexicon import Entry
     from service.moderation.spellings import Spellings
     from service.moderation.text import Folded
+
+
+AROUND = 4
+"""Letters beside a word in which a longer, innocent stem may begin or end."""
 
 
 class Match(NamedTuple):
@@ -161,19 +166,24 @@ class Matcher:
 
     def _inside(self, folded: Folded, view: list[str]) -> Iterator[Match]:
         text = f" {' '.join(view)} "
-        for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
+        matches = self.automaton.find_matches_as_indexes(text, overlapping=True)
+        starts = list(accumulate((len(word) + 1 for word in view), initial=1)) if matches else []
+        for number, start, end in matches:
             entry, anywhere, phrase = self.patterns[number]
-            bounded = text[start - 1] == " " == text[end]
-            if bounded != phrase:
+            if phrase != (text[start - 1] == " " == text[end]):
                 continue
-            first = text.count(" ", 0, start) - 1
-            last = first + text.count(" ", start, end)
-            if self.spellings.harmless(folded.words, first, last):
+            first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
+            if not phrase and view[first] in self.words:
                 continue
-            if phrase or anywhere or self._glued(entry, view[first], text[start:end]):
+            if self.spellings.harmless(folded.words, first, last) or self._stem(entry, text, start, end):
+                continue
+            if phrase or anywhere or self._glued(entry, text[starts[first] : start], text[end : starts[last + 1] - 1]):
                 yield Match(folded.places[first][0], folded.places[last][1], entry)
 
-    def _glued(self, entry: Entry, word: str, pattern: str) -> bool:
-        before, _, after = word.partition(pattern)
+    def _stem(self, entry: Entry, text: str, start: int, end: int) -> bool:
+        stems = self.spellings.stems.get(entry.word)
+        return stems is not None and any(stem in text[max(start - AROUND, 0) : end + AROUND] for stem in stems)
+
+    def _glued(self, entry: Entry, before: str, after: str) -> bool:
         joints = self.spellings.joints
         return entry.reach in ("glued", "within") and before in joints and after in joints

@@ -40,7 +40,7 @@ FEW = 20
 
 
 def steps(text: str) -> bytes:
-    """Return, for each character of an ASCII text, how it differs from the one before: zero where it repeats it."""
+    """Return how each character of an ASCII text differs from the one before: zero for a repeat. NUL is not taken."""
     number = int.from_bytes(text.encode())
     return (number ^ (number >> 8)).to_bytes(len(text))
 

@@ -67,18 +67,23 @@ class SiteWords:
             return ()
         if self.exact:
             text = folded.source
-            places = [found.span() for found in TOKEN.finditer(text)]
-            words = [text[start:end] for start, end in places]
-            return tuple(sorted({*self._listed(words, places), *self._literal(text)}))
-        found = {*self._literal(folded.plain), *self._disguised(folded)}
-        for view in {id(view): view for view in (folded.words, folded.thin)}.values():
-            if not self.single.isdisjoint(view) or self.patterns:
-                found.update(self._listed(view, folded.places))
-        return tuple(sorted({folded.span(start, end) for start, end in found}))
+            found = [*TOKEN.finditer(text)]
+            words = [token[0] for token in found]
+            rows = {*self._listed(words), *self._matched(words)}
+            pieces = {(found[first].start(), found[last].end()) for first, last in rows}
+            return tuple(sorted(pieces.union(self._literal(text))))
+        rows = {*self._listed(folded.words), *self._matched(folded.words)}
+        if folded.thin is not folded.words:
+            rows.update(self._matched(folded.thin))
+        pieces = {(folded.places[first][0], folded.places[last][1]) for first, last in rows}
+        pieces.update(self._literal(folded.plain), self._disguised(folded))
+        return tuple(sorted({folded.span(start, end) for start, end in pieces}))
 
-    def _listed(self, words: Sequence[str], places: Sequence[Span]) -> Iterator[Span]:
+    def _listed(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
         if not self.single.isdisjoint(words):
-            yield from (place for word, place in zip(words, places, strict=True) if word in self.single)
+            yield from ((index, index) for index, word in enumerate(words) if word in self.single)
+
+    def _matched(self, words: Sequence[str]) -> Iterator[tuple[int, int]]:
         if not self.patterns:
             return
         text = " ".join(words)
@@ -86,9 +91,8 @@ class SiteWords:
             index = text.count(" ", 0, start)
             for pattern in self.patterns[number]:
                 first = index - pattern.anchor
-                last = first + len(pattern.words)
-                if first >= 0 and pattern.fits(words[first:last]):
-                    yield places[first][0], places[last - 1][1]
+                if first >= 0 and pattern.fits(words[first : first + len(pattern.words)]):
+                    yield first, first + len(pattern.words) - 1
 
     def _literal(self, text: str) -> Iterator[Span]:
         for _, start, end in self.literals.find_matches_as_indexes(text, overlapping=True):

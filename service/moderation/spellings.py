@@ -42,8 +42,8 @@ class Spellings:
         """By what is left without runs, where that is another word ("niger"): the listed form tells them apart."""
         self.anywhere: set[str] = set()
         """The patterns that count in any word, not only beside words that are often run together."""
-        self.stems: tuple[str, ...] = ()
-        """Beginnings and middles of innocent words, in scripts that do not part words."""
+        self.stems: dict[str, list[str]] = {}
+        """By the word of an entry, innocent stems around it, in scripts that do not part words."""
         self.innocent: dict[str, list[Phrase]] = {}
         """By each of their words."""
         self.innocent_words: set[str] = set()
@@ -56,7 +56,7 @@ class Spellings:
                 self._disguise(word, entry)
         for entry in entries:
             for exception in entry.exceptions:
-                self._allow(tuple(fold(exception).words))
+                self._allow(tuple(fold(exception).words), entry)
 
     def _list(self, form: str, entry: Entry) -> None:
         folded = fold(form)
@@ -89,13 +89,13 @@ class Spellings:
             if len(spelling) >= SHORTEST and spelling not in self.ordinary:
                 self.words.setdefault(spelling, entry)
 
-    def _allow(self, words: tuple[str, ...]) -> None:
+    def _allow(self, words: tuple[str, ...], entry: Entry) -> None:
         for place, word in enumerate(words):
             self.innocent.setdefault(word, []).append(Phrase(words, place))
         if len(words) == 1:
             self.innocent_words.add(words[0])
         if len(words) == 1 and not words[0].isascii():
-            self.stems += words
+            self.stems.setdefault(entry.word, []).append(words[0])
 
     def _common(self, words: Iterable[str]) -> bool:
         return not self.ordinary.isdisjoint(words)
@@ -111,4 +111,4 @@ class Spellings:
             stop = start + len(phrase)
             if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
                 return True
-        return bool(self.stems) and any(stem in words[first] for stem in self.stems)
+        return False
