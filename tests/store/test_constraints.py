@@ -22,53 +22,55 @@ Check, Foreign, Restrict = (
 FINDING = (Finding(rule="links", effect="hold"),)
 
 
-@pytest.mark.parametrize(
-    ("statement", "error"),
-    [
-        ("update comments set body = repeat('x', 301)", Check),
-        ("update comments set body = repeat('👍', 301)", Check),
-        ("update comments set body = ''", Check),
-        ("update comments set author = repeat('x', 61)", Check),
-        ("update comments set author = ''", Check),
-        ("update comments set status = 'deleted'", Check),
-        ("update comments set risk = 1.5", Check),
-        ("update comments set author_key = 'short'", Check),
-        ("update comments set address_key = 'short'", Check),
-        ("update comments set fingerprint = 'short'", Check),
-        ("update comments set request_hash = null, idempotency_key = 'x'", Check),
-        ("update comments set request_hash = repeat('x', 16)::bytea", Check),
-        ("update comments set policy_version = 2", Foreign),
-        ("update comments set parent_id = gen_random_uuid()", Foreign),
-        ("update comments set page_id = gen_random_uuid()", Foreign),
-        ("update comments set site_id = 99", Foreign),
-        ("update pages set approved_count = -1", Check),
-        ("update pages set key = ''", Check),
-        ("update pages set key = repeat('ü', 1025)", Check),
-        ("update pages set title = repeat('x', 301)", Check),
-        ("update pages set site_id = 99", Foreign),
-        ("update findings set effect = 'shrug'", Check),
-        ("update findings set score = 2", Check),
-        ("update findings set spans = '{}'", Check),
-        ("update findings set comment_id = gen_random_uuid()", Foreign),
-        ("update decisions set reason = 'another'", Restrict),
-        ("delete from decisions", Restrict),
-        ("update policies set document = '[]'", Check),
-        ("update policies set version = 0", Check),
-        ("update policies set version = 2", Foreign),
-        ("delete from policies", Foreign),
-        ("delete from pages", Foreign),
-        ("update moderators set name = ''", Check),
-        ("delete from sites", Foreign),
-        ("insert into bans values (1, 'short', now())", Check),
-        ("insert into bans values (99, repeat('x', 16)::bytea, now())", Foreign),
-    ],
-)
-async def test_the_database_refuses(
-    newsroom: Newsroom, sql: asyncpg.Connection[Any], statement: str, error: type[Exception]
-) -> None:
+REFUSED = {
+    "update comments set body = repeat('x', 301)": Check,
+    "update comments set body = repeat('👍', 301)": Check,
+    "update comments set body = ''": Check,
+    "update comments set author = repeat('x', 61)": Check,
+    "update comments set author = ''": Check,
+    "update comments set status = 'deleted'": Check,
+    "update comments set risk = 1.5": Check,
+    "update comments set author_key = 'short'": Check,
+    "update comments set address_key = 'short'": Check,
+    "update comments set fingerprint = 'short'": Check,
+    "update comments set request_hash = null, idempotency_key = 'x'": Check,
+    "update comments set request_hash = repeat('x', 16)::bytea": Check,
+    "update comments set policy_version = 2": Foreign,
+    "update comments set parent_id = gen_random_uuid()": Foreign,
+    "update comments set page_id = gen_random_uuid()": Foreign,
+    "update comments set site_id = 99": Foreign,
+    "update pages set approved_count = -1": Check,
+    "update pages set key = ''": Check,
+    "update pages set key = repeat('ü', 1025)": Check,
+    "update pages set title = repeat('x', 301)": Check,
+    "update pages set site_id = 99": Foreign,
+    "update findings set effect = 'shrug'": Check,
+    "update findings set score = 2": Check,
+    "update findings set spans = '{}'": Check,
+    "update findings set comment_id = gen_random_uuid()": Foreign,
+    "update decisions set reason = 'another'": Restrict,
+    "delete from decisions": Restrict,
+    "update policies set document = '[]'": Check,
+    "update policies set version = 0": Check,
+    "update policies set version = 2": Foreign,
+    "delete from policies": Foreign,
+    "delete from pages": Foreign,
+    "update moderators set name = ''": Check,
+    "delete from sites": Foreign,
+    "insert into bans values (1, 'short', now())": Check,
+    "insert into bans values (99, repeat('x', 16)::bytea, now())": Foreign,
+}
+
+
+async def test_the_database_refuses_what_breaks_its_rules(newsroom: Newsroom, sql: asyncpg.Connection[Any]) -> None:
     await newsroom.posted(findings=FINDING)
-    with pytest.raises(error):
-        await sql.execute(statement)
+    refused: dict[str, type[Exception] | None] = dict.fromkeys(REFUSED)
+    for statement in REFUSED:
+        try:
+            await sql.execute(statement)
+        except asyncpg.PostgresError as error:
+            refused[statement] = type(error)
+    assert refused == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ async def test_a_decision_is_of_one_who_exists_and_stands_in_its_order(
     given = (newsroom.site.id, draft.id, newsroom.moderator)
     with pytest.raises(error):
         await sql.execute(
-            f"insert into decisions ({columns}) select $1, $2, {values}, now() where $3::uuid is not null",  # noqa: S608 - the values above
+            f"insert into decisions ({columns}) select $1, $2, {values}, now() where $3::uuid is not null",
             *given,
         )
 

@@ -36,8 +36,8 @@ async def test_a_count_that_was_tampered_with_is_found_and_mended(
         (other.site.id, "b", 1, 2),
     ]
     async for pages in newsroom.pages.verified():
-        for page in pages:
-            await newsroom.pages.repair(page.site_id, page.page_id)
+        for one in pages:
+            await newsroom.pages.repair(one.site_id, one.page_id)
     assert await newsroom.wrong() == {}
     assert await other.pages.counts(other.site.id, ["a", "b"]) == {"a": 2, "b": 2}
 
