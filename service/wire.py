@@ -67,12 +67,16 @@ async def read_body(request: web.Request, shape: type[T], limit: int) -> T:
 async def _receive(request: web.Request, limit: int) -> bytes:
     received = bytearray()
     size = 0
-    async for chunk in request.content.iter_any():
-        size += len(chunk)
-        if size <= limit:
-            received += chunk
-        elif size > PATIENCE_BYTES:
-            break
+    try:
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            if size <= limit:
+                received += chunk
+            elif size > PATIENCE_BYTES:
+                break
+    except (web.RequestPayloadError, ConnectionError):
+        broken = {"Connection": "close"}  # nobody can tell where the next request would start
+        raise Malformed("The body broke off, or is not encoded as its headers say.", headers=broken) from None
     if size > limit:
         raise PayloadTooLarge(limit=limit)
     return bytes(received)

@@ -70,6 +70,8 @@ async def test_a_session_cookie_is_kept_from_scripts_and_other_sites(ada: Modera
         ("[::1]:8080", False),
         ("news.example", True),
         ("localhost.news.example", True),
+        ("[", True),
+        ("127.0.0.1:x", True),
     ):
         cookie = (await sign_in(service, headers={"Host": host})).headers["Set-Cookie"]
         name, *attributes = cookie.split("; ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -38,7 +39,8 @@ SIGN_IN_BYTES = 8192
 """A name and a password of the greatest length, each character escaped."""
 DECISIONS_BYTES = 2**21
 """A hundred decisions with a reason and a note of the greatest length, each character escaped."""
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]*)?", re.IGNORECASE)
+"""Hosts that browsers reach without a wire (Secure Contexts, section 3.1), so that plain HTTP will do."""
 
 
 class Desk:
@@ -62,7 +64,7 @@ class Desk:
             max_age=int(SESSION.total_seconds()),
             httponly=True,
             samesite="Strict",
-            secure=request.secure or request.url.raw_host not in LOOPBACK,
+            secure=request.secure or LOOPBACK.fullmatch(request.host) is None,
         )
         return response
 
