@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """The same pattern stands in the database's check: a label of a host name (RFC 1123)."""
+HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 
 
 async def add_site(url: str, name: str, origins: Sequence[str]) -> Site:
@@ -50,7 +51,14 @@ def origin(text: str) -> str:
         port = parts.port
     except ValueError:
         parts, host, port = urlsplit(""), "", None
-    if parts.scheme not in DEFAULT_PORT or not host or parts.path != "/" or parts.query or "#" in text or "@" in text:
+    if (
+        parts.scheme not in DEFAULT_PORT
+        or not HOST.fullmatch(host)
+        or parts.path != "/"
+        or parts.query
+        or "#" in text
+        or "@" in text
+    ):
         raise CommandError(f"{text!r} is no origin: it takes https://host or https://host:port, without a path.")
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
