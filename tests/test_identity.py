@@ -1,0 +1,129 @@
+"""Who is calling."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.errors import SignInFailed, SignInRequired
+from service.identity import SESSION, Identity, client_address, subscriber
+from tests.conftest import SECRET
+from tests.newsroom import PASSWORD, hire, identities
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tests.conftest import Clock
+
+PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("127.0.0.1")]
+AT = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("203.0.113.1", [], "203.0.113.1"),
+        ("203.0.113.1", ["198.51.100.1"], "203.0.113.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1", "10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", ["192.0.2.9, 198.51.100.1", "10.0.0.2,10.0.0.3"], "198.51.100.1"),
+        ("10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        ("10.0.0.1", ["198.51.100.1, garbage"], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1, garbage, 10.0.0.2"], "10.0.0.2"),
+        ("10.0.0.1", ["garbage, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["", " , ,"], "10.0.0.1"),
+        ("10.0.0.1", ["unknown"], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1 ' or 1=1"], "10.0.0.1"),
+        ("10.0.0.1", ["1" * 10_000], "10.0.0.1"),
+        ("10.0.0.1", ["2001:DB8:0::1, 2001:0DB9:0:0::5"], "2001:db9::5"),
+        ("2001:db8::7", ["198.51.100.1"], "198.51.100.1"),
+        ("2001:db9::7", ["198.51.100.1"], "2001:db9::7"),
+        ("::ffff:10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["::ffff:198.51.100.1, ::ffff:10.0.0.2"], "198.51.100.1"),
+        ("::ffff:203.0.113.1", ["198.51.100.1"], "::ffff:203.0.113.1"),
+        ("", ["198.51.100.1"], ""),
+        (None, ["198.51.100.1"], ""),
+    ],
+)
+def test_only_trusted_proxies_say_who_asked_them(peer: str | None, forwarded: list[str], client: str) -> None:
+    assert client_address(peer, forwarded, PROXIES) == client
+
+
+@pytest.mark.parametrize(
+    ("address", "limited"),
+    [
+        ("203.0.113.1", "203.0.113.1"),
+        ("::ffff:203.0.113.1", "203.0.113.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+        ("@socket", "@socket"),
+    ],
+)
+def test_addresses_of_one_subscriber_are_one(address: str, limited: str) -> None:
+    assert subscriber(address) == limited
+
+
+async def test_a_readers_keys_tell_readers_apart_and_lead_nowhere(url: str, clock: Clock) -> None:
+    async with identities(url, clock) as (identity, store, _):
+        keys = identity.reader(1, "203.0.113.1", "Ada", AT)
+        assert identity.reader(1, "::ffff:203.0.113.1", "ADA", AT + timedelta(days=20)) == keys
+        assert identity.reader(1, "203.0.113.1", "Bob", AT).address == keys.address
+        anonymous = identity.reader(1, "203.0.113.1", None, AT)
+        others = [
+            identity.reader(2, "203.0.113.1", "Ada", AT),
+            identity.reader(1, "203.0.113.2", "Ada", AT),
+            identity.reader(1, "203.0.113.1", "Ada", AT + timedelta(days=31)),
+            Identity(store, b"another secret of a service", clock.now).reader(1, "203.0.113.1", "Ada", AT),
+        ]
+        seen = [*keys, anonymous.author, *(key for other in others for key in other)]
+        assert len(set(seen)) == len(seen)
+        assert {len(key) for key in seen} == {16}
+        again = Identity(store, SECRET.encode(), clock.now).reader(1, "203.0.113.1", "Ada", AT)
+        assert again == keys
+
+
+async def test_an_unknown_name_costs_the_same_verification(
+    url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hire(url, clock)
+    async with identities(url, clock) as (identity, _, sites):
+        site = await sites.site("default")
+        assert site
+        verified: list[tuple[str, str]] = []
+        verify = identity._hasher.verify
+
+        def watched(hashed: str, password: str) -> bool:
+            verified.append((hashed.split("$")[3], password))
+            return bool(verify(hashed, password))
+
+        monkeypatch.setattr(identity, "_hasher", type("Watched", (), {"verify": staticmethod(watched)}))
+        for name in ("Ada", "Eve"):
+            with pytest.raises(SignInFailed):
+                await identity.sign_in(site.id, name, "wrong")
+        assert len(verified) == 2
+        assert verified[0] == verified[1]  # the same cost parameters, the same password
+
+
+async def test_two_sessions_are_two_secrets_and_end_apart(url: str, clock: Clock, sql: asyncpg.Connection[Any]) -> None:
+    await hire(url, clock)
+    async with identities(url, clock) as (identity, _, sites):
+        site = await sites.site("default")
+        assert site
+        first, holder = await identity.sign_in(site.id, "Ada", PASSWORD)
+        second, _ = await identity.sign_in(site.id, "Ada", PASSWORD)
+        assert first != second
+        assert (holder.name, holder.site, holder.kind) == ("Ada", "default", "session")
+        await identity.sign_out(first)
+        with pytest.raises(SignInRequired):
+            await identity.holder(first)
+        assert (await identity.holder(second)).name == "Ada"
+        expires = await sql.fetchval("select max(expires_at) from credentials where kind = 'session'")
+        assert expires == clock.now() + SESSION
