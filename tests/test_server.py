@@ -1,0 +1,184 @@
+"""`trecento serve` as a process: its first start, its next ones, its end, and what keeps it from starting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+from service.server import set_up
+from service.settings import Settings
+from tests.conftest import SECRET
+from tests.program import COMMAND, Program, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECONDS = 60.0
+NOBODY = 65534
+
+
+class Serving:
+    """A running `serve`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said = ""
+        assert process.stdout
+        for line in process.stdout:
+            self.said += line
+            if line.startswith("Ctrl-C"):
+                break
+        found = re.search(r"^Trecento serves on (http://\S+)$", self.said, re.MULTILINE)
+        assert found, (self.said, process.wait(), process.stderr and process.stderr.read())
+        self.address = found[1]
+
+    def ask(self, path: str, **document: Any) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            self.address + path,
+            data=json.dumps(document).encode() if document else None,
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - same
+            return json.load(answer)
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal; return the exit code and what was still printed."""
+        self.process.send_signal(number)
+        printed, _ = self.process.communicate(timeout=SECONDS)
+        return self.process.returncode, printed
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Serving]:
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [*COMMAND, "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        text=True,
+        env=environment(TRECENTO_PORT="0", TRECENTO_DATA=str(folder / "data"), **settings),
+    ) as process:
+        try:
+            yield Serving(process)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=SECONDS)
+
+
+def password(said: str) -> str | None:
+    found = re.search(
+        r"^The first moderator is 'editor' with the password '(\S+)', shown this once\.$", said, re.MULTILINE
+    )
+    return found[1] if found else None
+
+
+def postgres_runs(folder: Path) -> bool:
+    return (folder / "data" / "postgres" / "postmaster.pid").exists()
+
+
+def test_the_first_start_sets_everything_up_and_the_next_one_finds_it(tmp_path: Path) -> None:
+    with serving(tmp_path, "--setup") as service:
+        shown = password(service.said)
+        assert shown
+        for path in ("/", "/desk", "/docs"):
+            assert f"{service.address}{path}\n" in service.said
+        assert service.ask("/v1/comments", page="p", body="The bridge is open.")["status"] == "approved"
+        assert service.ask("/health/ready") == {"status": "ready"}
+        assert postgres_runs(tmp_path)
+        assert service.end(signal.SIGTERM) == (0, "")
+    assert not postgres_runs(tmp_path)
+    assert (tmp_path / "data" / "secret").stat().st_mode & 0o777 == 0o600
+    with serving(tmp_path, "--setup") as service:
+        assert password(service.said) is None
+        assert service.ask("/v1/counts?page=p") == {"counts": {"p": 1}}
+        signed_in = service.ask("/v1/desk/session", name="editor", password=shown)
+        assert signed_in["moderator"]["name"] == "editor"
+        assert service.end(signal.SIGINT) == (0, "")
+    assert not postgres_runs(tmp_path)
+    with serving(tmp_path) as service:
+        assert service.ask("/v1/counts?page=p") == {"counts": {"p": 1}}
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def test_a_port_in_use_is_one_line_and_the_password_is_not_lost(tmp_path: Path, empty_url: str, taken: int) -> None:
+    program = Program(tmp_path, empty_url)
+    ran = program.run("serve", "--setup", settings={"TRECENTO_PORT": str(taken)})
+    assert ran.returncode == 1
+    [line] = ran.stderr.decode().splitlines()
+    assert line.startswith(f"trecento: 127.0.0.1:{taken} cannot be listened on (")
+    assert line.endswith("Choose another port with TRECENTO_PORT.")
+    assert password(ran.stdout.decode())
+
+
+def test_a_host_that_is_not_ours_is_one_line(tmp_path: Path, url: str) -> None:
+    why = Program(tmp_path, url).fails("serve", settings={"TRECENTO_HOST": "203.0.113.1", "TRECENTO_PORT": "0"})
+    assert why.startswith("203.0.113.1:0 cannot be listened on (")
+
+
+def test_a_broken_data_folder_is_one_line(tmp_path: Path) -> None:
+    data = tmp_path / "data" / "postgres"
+    data.mkdir(parents=True)
+    (data / "base").touch()
+    if os.geteuid() == 0:
+        os.chown(data, NOBODY, NOBODY)
+    program = Program(tmp_path)
+    why = program.fails("serve", "--setup", settings={"TRECENTO_DATA": "data"})
+    assert "is not a database, for it has no PG_VERSION" in why
+    (tmp_path / "file").touch()
+    assert "is not a folder" in program.fails("serve", "--setup", settings={"TRECENTO_DATA": "file"})
+
+
+def test_without_set_up_the_database_must_have_been_migrated(tmp_path: Path, empty_url: str) -> None:
+    why = Program(tmp_path, empty_url).fails("serve", settings={"TRECENTO_PORT": "0"})
+    assert why.endswith("Run: trecento migrate")
+
+
+def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
+    why = Program(tmp_path, "postgresql://nobody@127.0.0.1:1/nothing").fails("serve", "--setup", "--wait", "0")
+    assert why.startswith("The database does not answer (ConnectionRefusedError).")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_while_it_waits_for_the_database(tmp_path: Path, number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing?sslmode=disable"
+        with subprocess.Popen(  # noqa: S603 - our own program
+            [*COMMAND, "serve", "--setup"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env=environment(DATABASE_URL=address, TRECENTO_SECRET=SECRET),
+        ) as process:
+            silent.settimeout(SECONDS)
+            connection, _ = silent.accept()
+            with connection:
+                process.send_signal(number)
+                assert process.communicate(timeout=SECONDS) == (b"", b"")
+                assert process.returncode == 0
+
+
+async def test_of_two_first_starts_one_makes_the_moderator(empty_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(secret=SECRET)
+    await asyncio.gather(*(set_up(empty_url, settings) for _ in range(3)))
+    assert capsys.readouterr().out.count("The first moderator is 'editor'") == 1
+    connection = await asyncpg.connect(empty_url)
+    assert await connection.fetchval("select count(*) from moderators") == 1
+    await connection.close()
