@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from service.moderation.text import Folded
 
 
+ARTICLES = frozenset("ai")
+"""Words of one letter that may stand before a word spelled out."""
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
 
@@ -85,7 +87,9 @@ class Matcher:
         places = folded.places
         for index, word in enumerate(view):
             entry = self.spellings.words.get(word)
-            if entry and not self.spellings.harmless(folded.words, index, index):
+            if entry is None or (view is not folded.words and folded.words[index] in self.words):
+                continue
+            if not self.spellings.harmless(folded.words, index, index):
                 start, end = places[index]
                 yield Match(start, end, entry)
 
@@ -151,10 +155,11 @@ class Matcher:
     def _spelled(self, folded: Folded, letters: list[str], first: int) -> Iterator[Match]:
         places = folded.places
         last = first + len(letters) - 1
-        entry = self.spellings.whole.get("".join(letters))
-        if entry:
-            yield Match(places[first][0], places[last][1], entry)
-            return
+        for skipped in range(2 if letters[0] in ARTICLES else 1):
+            entry = self.spellings.whole.get("".join(letters[skipped:]))
+            if entry:
+                yield Match(places[first + skipped][0], places[last][1], entry)
+                return
         starts = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
         ends = [*(start - 1 for start in starts[1:]), len(letters) - 1]
         for text, at, to in (
@@ -173,7 +178,7 @@ class Matcher:
             if phrase != (text[start - 1] == " " == text[end]):
                 continue
             first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
-            if not phrase and view[first] in self.words:
+            if not phrase and (view[first] in self.words or view[first] in self.spellings.ordinary):
                 continue
             if self.spellings.harmless(folded.words, first, last) or self._stem(entry, text, start, end):
                 continue

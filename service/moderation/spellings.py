@@ -29,7 +29,7 @@ class Spellings:
 
     def __init__(self, entries: Sequence[Entry], ordinary: frozenset[str], joints: frozenset[str]) -> None:
         self.ordinary = ordinary
-        self.joints = joints | {""}
+        self.joints = joints | {collapse(joint) for joint in joints} | {""}
         self.words: dict[str, Entry] = {}
         """As one word, as listed, with runs collapsed, and in disguise."""
         self.whole: dict[str, Entry] = {}
