@@ -139,7 +139,7 @@ class Readers:
                 request=wire.ENCODER.encode(new),
             ),
         )
-        return answer(submitted)
+        return answer(submitted, request.headers.get("Accept-Language", "").partition(",")[0].strip())
 
     async def thread(self, request: web.Request) -> web.Response:
         """List the comments of a page, newest or oldest first."""
@@ -174,14 +174,14 @@ class Readers:
         return wire.cached(request, wire.ENCODER.encode(found), wire.JSON, {"Cache-Control": COUNTS_CACHE})
 
 
-def answer(submitted: Submitted) -> web.Response:
-    """Return the answer to a submission.
+def answer(submitted: Submitted, language: str) -> web.Response:
+    """Return the answer to a submission, with reasons in the author's language where there are sentences in it.
 
     Raises CommentDuplicate when nothing but the rule against repeating oneself rejects it, CommentRejected when any
     other does.
     """
     counting = [finding for finding in submitted.findings if not finding.shadow and finding.effect != "pass"]
-    reasons = [Reason(finding.rule, for_author(finding), finding.spans) for finding in counting]
+    reasons = [Reason(finding.rule, for_author(finding, language), finding.spans) for finding in counting]
     if submitted.status == "rejected":
         rules = {finding.rule for finding in counting if finding.effect == "reject"}
         refusal = CommentDuplicate if rules == {"duplicate"} else CommentRejected

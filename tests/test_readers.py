@@ -46,6 +46,13 @@ async def test_a_doubtful_comment_waits_and_is_not_counted(service: Service) -> 
     assert (await service.ask("GET", "/v1/comments", params={"page": "page"})).json["comments"] == []
 
 
+async def test_reasons_come_in_the_authors_language(service: Service) -> None:
+    for header, word in (("de-AT,de;q=0.9", "derbe"), ("en", "strong"), ("xx", "strong"), ("", "strong")):
+        answer = await service.post(f"What a fucking mess, {header}", headers={"Accept-Language": header})
+        assert word in answer.json["reasons"][0]["message"]
+        service.clock.advance(100)
+
+
 async def test_a_rejected_comment_is_refused_with_reasons_and_stored_for_moderators(
     serve: Callable[..., Any], sql: asyncpg.Connection[Any]
 ) -> None:

@@ -301,7 +301,7 @@ form [role=status] { display: block; font-weight: 600 }
           const answer = await fetch(address, {
             method: "POST",
             credentials: "omit",
-            headers: { "Content-Type": "application/json", "Idempotency-Key": draft.key },
+            headers: { "Content-Type": "application/json", "Accept-Language": language, "Idempotency-Key": draft.key },
             body: draft.request,
             signal: AbortSignal.any([signal, AbortSignal.timeout(20000)]),
           });
