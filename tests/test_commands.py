@@ -12,11 +12,13 @@ import asyncpg
 import pytest
 
 from service.__main__ import main
-from service.commands import CommandError, add_site, reachable, read_policy
+from service.commands import CommandError, add_moderator, add_site, reachable, read_policy
 from service.commands.judging import read_line
 from service.commands.sites import origin
 from service.model import Policy
+from service.settings import Settings
 from service.store.sites import SiteStore
+from tests.conftest import SECRET
 from tests.program import COMMAND, Program, environment
 
 if TYPE_CHECKING:
@@ -337,8 +339,13 @@ def test_a_moderator_is_made_once_with_a_password_shown_or_asked(program: Progra
     )
     assert program.fails("moderator", "add", "Cy", "--ask") == "A password has at least one character."
     assert program.fails("moderator", "add", "Cy", "--ask", given=b"\xff\n") == "The password is not UTF-8."
-    for name in ("", "\u200b", "x" * 61):
-        assert program.fails("moderator", "add", name) == "The name of a moderator has 1 to 60 characters."
+    assert program.fails("moderator", "add", "") == "The name of a moderator has 1 to 60 characters."
+
+
+@pytest.mark.parametrize("name", ["", " \n", "\u200b", "x" * 61])
+async def test_what_is_no_name_of_a_moderator_is_refused(name: str) -> None:
+    with pytest.raises(CommandError, match="has 1 to 60 characters"):
+        await add_moderator(NOBODY, Settings(secret=SECRET), "default", name, None)
 
 
 async def test_a_token_opens_the_desk(program: Program, serve: Callable[..., Any]) -> None:
