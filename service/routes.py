@@ -78,9 +78,12 @@ def table(page: readers.Readers, moderator: Desk, machine: operators.Operators, 
 def openapi(routes: tuple[Route, ...]) -> bytes:
     """Return the OpenAPI 3.1 document of the routes that programs call, as JSON."""
     described = [route for route in routes if BROWSER not in route.gives.values() and route.path != "/{file}"]
-    shapes = {shape for route in described for shape in (route.takes, *route.gives.values()) if isinstance(shape, type)}
-    ordered = sorted(shapes | {Problem}, key=lambda shape: shape.__name__)
+    used = {shape for route in described for shape in (route.takes, *route.gives.values()) if isinstance(shape, type)}
+    ordered = sorted(used | {Problem}, key=lambda shape: shape.__name__)
     _, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    slugs = [f"/problems/{refusal.slug}" for refusal in errors.REFUSALS]
+    for problem in (Problem, shapes.DecisionProblem):
+        components[problem.__name__]["properties"]["type"]["enum"] = slugs
     paths: dict[str, dict[str, Any]] = {}
     for route in described:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)

@@ -59,6 +59,7 @@ async def test_a_moderator_signs_in_works_and_signs_out(ada: Moderator) -> None:
     assert "Path=/v1/desk" in left.headers["Set-Cookie"]
     kept = await service.ask("GET", "/v1/desk/session", headers=cookie)
     assert (kept.status, kept.json["type"]) == (401, "/problems/sign-in-required")
+    assert (await ada.ask("DELETE", "session")).status == 204
     assert (await ada.ask("GET", "session")).status == 200
 
 

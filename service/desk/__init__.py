@@ -72,9 +72,10 @@ class Desk:
         """Say who is signed in."""
         return wire.reply(SessionReply.of(holder))
 
-    async def sign_out(self, request: web.Request, _holder: Holder) -> web.Response:
-        """End the session."""
-        await self._identity.sign_out(wire.secret_of(request))
+    async def sign_out(self, request: web.Request, holder: Holder) -> web.Response:
+        """End the session; a token, which nobody signed in for, stays."""
+        if holder.kind == "session":
+            await self._identity.sign_out(wire.secret_of(request))
         response = web.Response(status=204)
         response.del_cookie(wire.COOKIE, path="/v1/desk")
         return response
