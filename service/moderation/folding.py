@@ -6,7 +6,7 @@ import html
 import re
 from functools import cached_property
 from hashlib import blake2b
-from itertools import groupby
+from itertools import accumulate, compress, repeat
 from typing import TYPE_CHECKING
 
 from service.moderation.characters import MOVING, TABLE
@@ -63,9 +63,15 @@ class Folded:
         return self.plain.translate(APART).split()
 
     @cached_property
-    def places(self) -> list[Span]:
-        """Where each of `words` stands in `plain`."""
-        return [found.span() for found in WORD.finditer(self.plain.translate(APART))]
+    def starts(self) -> list[int]:
+        """Where each of `words` begins in `plain`."""
+        parts = self.plain.translate(APART).split(" ")
+        return list(compress(accumulate(map(int.__add__, map(len, parts), repeat(1)), initial=0), parts))
+
+    def place(self, first: int, last: int | None = None) -> Span:
+        """Return where one of `words`, or a row of them, stands in `plain`."""
+        last = first if last is None else last
+        return self.starts[first], self.starts[last] + len(self.words[last])
 
     @cached_property
     def spaced(self) -> str:
@@ -134,16 +140,16 @@ class Folded:
             if LEET_SYMBOL.search(text):
                 yield start, end, untailed(text).translate(LEET)
 
+    @cached_property
+    def single_letters(self) -> list[Span]:
+        """The first and the last of each row of words that are one letter each, three letters long at least."""
+        lengths = bytes(map(min, map(len, self.words), repeat(2)))
+        return [(found.start(), found.end() - 1) for found in SPELLED_OUT.finditer(lengths)]
+
     def spelled(self) -> Iterator[tuple[int, int, str]]:
-        """Yield rows of at least three single letters with their place and the word they make."""
-        if list(map(len, self.words)).count(1) < SPELLED_OUT:
-            return
-        index = 0
-        for length, group in groupby(self.words, key=len):
-            letters = list(group)
-            if length == 1 and len(letters) >= SPELLED_OUT:
-                yield self.places[index][0], self.places[index + len(letters) - 1][1], "".join(letters)
-            index += len(letters)
+        """Yield rows of single letters with their place and the word they make."""
+        for first, last in self.single_letters:
+            yield *self.place(first, last), "".join(self.words[first : last + 1])
 
     @cached_property
     def in_place(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,6 @@ from service.moderation.readings import (
     LEET,
     LEET_SYMBOL,
     PARTED,
-    SPELLED_OUT,
     TOGETHER,
     WORD,
     collapse,
@@ -64,9 +63,10 @@ class Matcher:
         words, thin = folded.words, folded.thin
         found: list[Match] = []
         views = (words,) if thin is words else (words, thin)
-        for view in (*views, folded.squeezed):
-            if not self.words.isdisjoint(view):
-                found += self._words(folded, view)
+        if not all(map(self.words.isdisjoint, views)):
+            found += self._words(folded, thin)
+        if not self.words.isdisjoint(folded.squeezed):
+            found += self._words(folded, folded.squeezed)
         if not self.doubled.isdisjoint(thin):
             found += self._doubled(folded)
         if not self.whole.isdisjoint(map(add, words, words[1:])):
@@ -77,21 +77,18 @@ class Matcher:
             found += self._leet(folded)
         if not self.masked.isdisjoint(folded.veiled):
             found += self._veiled(folded)
-        if list(map(len, words)).count(1) >= SPELLED_OUT:
+        if folded.single_letters:
             found += self._spelled_out(folded)
         for view in views:
             found += self._inside(folded, view)
         return found
 
     def _words(self, folded: Folded, view: list[str]) -> Iterator[Match]:
-        places = folded.places
-        for index, word in enumerate(view):
-            entry = self.spellings.words.get(word)
-            if entry is None or (view is not folded.words and folded.words[index] in self.words):
-                continue
-            if not self.spellings.harmless(folded.words, index, index):
-                start, end = places[index]
-                yield Match(start, end, entry)
+        known = self.words
+        for index, (word, read) in enumerate(zip(folded.words, view, strict=True)):
+            spelling = word if word in known else read
+            if spelling in known and not self.spellings.harmless(folded.words, index, index):
+                yield Match(*folded.place(index), self.spellings.words[spelling])
 
     def _doubled(self, folded: Folded) -> Iterator[Match]:
         for index, thin in enumerate(folded.thin):
@@ -100,16 +97,16 @@ class Matcher:
                 continue
             listed, entry = self.spellings.doubled[thin]
             if stretched(listed, word) and not self.spellings.harmless(folded.words, index, index):
-                yield Match(*folded.places[index], entry)
+                yield Match(*folded.place(index), entry)
 
     def _in_two(self, folded: Folded) -> Iterator[Match]:
-        words, places = folded.words, folded.places
-        for index, (first, second) in enumerate(pairwise(words)):
+        for index, (first, second) in enumerate(pairwise(folded.words)):
             entry = self.spellings.whole.get(first + second)
             if entry is None or entry.reach == "exact" or self.spellings.everyday((first, second)):
                 continue
-            if folded.plain[places[index][1] : places[index + 1][0]].isspace():
-                yield Match(places[index][0], places[index + 1][1], entry)
+            start, end = folded.place(index, index + 1)
+            if folded.plain[start + len(first) : end - len(second)].isspace():
+                yield Match(start, end, entry)
 
     def _together(self, folded: Folded) -> Iterator[Match]:
         for start, end in folded.chunks:
@@ -145,20 +142,15 @@ class Matcher:
                 yield Match(start, end, entry)
 
     def _spelled_out(self, folded: Folded) -> Iterator[Match]:
-        index = 0
-        for length, group in groupby(folded.words, key=len):
-            letters = list(group)
-            if length == 1 and len(letters) >= SPELLED_OUT:
-                yield from self._spelled(folded, letters, index)
-            index += len(letters)
+        for first, last in folded.single_letters:
+            yield from self._spelled(folded, folded.words[first : last + 1], first)
 
     def _spelled(self, folded: Folded, letters: list[str], first: int) -> Iterator[Match]:
-        places = folded.places
         last = first + len(letters) - 1
         for skipped in range(2 if letters[0] in ARTICLES else 1):
             entry = self.spellings.whole.get("".join(letters[skipped:]))
             if entry:
-                yield Match(places[first + skipped][0], places[last][1], entry)
+                yield Match(*folded.place(first + skipped, last), entry)
                 return
         starts = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
         ends = [*(start - 1 for start in starts[1:]), len(letters) - 1]
@@ -167,7 +159,7 @@ class Matcher:
             ("".join(letters[start] for start in starts), starts, ends),
         ):
             for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
-                yield Match(places[first + at[start]][0], places[first + to[end - 1]][1], self.patterns[number][0])
+                yield Match(*folded.place(first + at[start], first + to[end - 1]), self.patterns[number][0])
 
     def _inside(self, folded: Folded, view: list[str]) -> Iterator[Match]:
         text = f" {' '.join(view)} "
@@ -183,7 +175,7 @@ class Matcher:
             if self.spellings.harmless(folded.words, first, last) or self._stem(entry, text, start, end):
                 continue
             if phrase or anywhere or self._glued(entry, text[starts[first] : start], text[end : starts[last + 1] - 1]):
-                yield Match(folded.places[first][0], folded.places[last][1], entry)
+                yield Match(*folded.place(first, last), entry)
 
     def _stem(self, entry: Entry, text: str, start: int, end: int) -> bool:
         stems = self.spellings.stems.get(entry.word)

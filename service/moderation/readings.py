@@ -33,8 +33,10 @@ RUN = re.compile(r"([^\W\d_])\1+")
 LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
 
 
-SPELLED_OUT = 3
-"""Single letters in a row from which on they may spell a word."""
+SPELLED_OUT = re.compile(b"\1{3,}")
+"""In the lengths of words, single letters enough to spell one."""
+SHORT = 3
+"""Letters below which a word cannot be told when its letters are repeated."""
 FEW = 20
 """Repeats up to which cutting them out is faster than walking the text."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.readings import SPELLED_OUT, collapse, stretched
+from service.moderation.readings import SHORT, collapse, stretched
 from service.moderation.text import fold
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SiteWords:
             elif any(map(any, pieces)):
                 anchor = max(range(len(pieces)), key=lambda place: len(max(pieces[place], key=len)))
                 patterns[max(pieces[anchor], key=len)].append(Pattern(pieces, anchor))
-        self.thin: dict[str, str] = {collapse(word): word for word in self.single if len(word) >= SPELLED_OUT}
+        self.thin: dict[str, str] = {collapse(word): word for word in self.single if len(word) >= SHORT}
         self.patterns = list(patterns.values())
         self.anchors = AhoCorasick(list(patterns), implementation=Implementation.ContiguousNFA)
         self.literals = AhoCorasick([*filter(None, literals)], implementation=Implementation.ContiguousNFA)
@@ -75,7 +75,7 @@ class SiteWords:
         rows = {*self._listed(folded.words), *self._matched(folded.words)}
         if folded.thin is not folded.words:
             rows.update(self._matched(folded.thin))
-        pieces = {(folded.places[first][0], folded.places[last][1]) for first, last in rows}
+        pieces = {folded.place(first, last) for first, last in rows}
         pieces.update(self._literal(folded.plain), self._disguised(folded))
         return tuple(sorted({folded.span(start, end) for start, end in pieces}))
 
@@ -102,9 +102,9 @@ class SiteWords:
 
     def _disguised(self, folded: Folded) -> Iterator[Span]:
         if not self.thin.keys().isdisjoint(folded.thin):
-            for thin, word, place in zip(folded.thin, folded.words, folded.places, strict=True):
-                if thin in self.thin and stretched(self.thin[thin], word):
-                    yield place
+            for index, thin in enumerate(folded.thin):
+                if thin in self.thin and stretched(self.thin[thin], folded.words[index]):
+                    yield folded.place(index)
         for readings in (folded.odd, folded.leet):
             if not self.thin.keys().isdisjoint(map(collapse, readings)):
                 for start, end, word in folded.read():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.moderation.disguises import SHORTEST, censored, disguises
-from service.moderation.readings import SPELLED_OUT, collapse
+from service.moderation.readings import SHORT, collapse
 from service.moderation.text import fold
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Spellings:
         self.words |= dict.fromkeys(spellings - self.words.keys(), entry)
         if entry.severity != "mild":
             self.whole.setdefault(spelling, entry)
-            if len(spellings) == 1 and spelling != thin and len(thin) >= SPELLED_OUT:
+            if len(spellings) == 1 and spelling != thin and len(thin) >= SHORT:
                 self.doubled.setdefault(thin, (spelling, entry))
             if len(thin) >= SHORTEST or not thin.isascii():
                 self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
