@@ -160,11 +160,14 @@ def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_can_be_stopped_while_it_waits_for_the_database(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("arguments", "code"), [(["serve", "--setup"], 0), (["migrate"], 130)])
+def test_it_can_be_stopped_while_it_waits_for_the_database(
+    tmp_path: Path, number: signal.Signals, arguments: list[str], code: int
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing?sslmode=disable"
         with subprocess.Popen(  # noqa: S603 - our own program
-            [*COMMAND, "serve", "--setup"],
+            [*COMMAND, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
@@ -175,7 +178,7 @@ def test_it_can_be_stopped_while_it_waits_for_the_database(tmp_path: Path, numbe
             with connection:
                 process.send_signal(number)
                 assert process.communicate(timeout=SECONDS) == (b"", b"")
-                assert process.returncode == 0
+                assert process.returncode == code
 
 
 async def test_of_two_first_starts_one_makes_the_moderator(empty_url: str, capsys: pytest.CaptureFixture[str]) -> None:
