@@ -7,6 +7,7 @@ import re
 from functools import cached_property
 from hashlib import blake2b
 from itertools import accumulate, compress, repeat
+from operator import add
 from typing import TYPE_CHECKING
 
 from service.moderation.characters import MOVING, TABLE
@@ -66,7 +67,7 @@ class Folded:
     def starts(self) -> list[int]:
         """Where each of `words` begins in `plain`."""
         parts = self.plain.translate(APART).split(" ")
-        return list(compress(accumulate(map(int.__add__, map(len, parts), repeat(1)), initial=0), parts))
+        return list(compress(accumulate(map(add, map(len, parts), repeat(1)), initial=0), parts))
 
     def place(self, first: int, last: int | None = None) -> Span:
         """Return where one of `words`, or a row of them, stands in `plain`."""

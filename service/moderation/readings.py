@@ -29,7 +29,7 @@ VEILED = str.maketrans(
 PARTED = str.maketrans(',;:/?"', " " * 6)
 """Punctuation that never stands inside a word written in symbols."""
 WORD = re.compile(r"\S+")
-RUN = re.compile(r"([^\W\d_])\1+")
+RUN = re.compile(r"([^\W_])\1+")
 LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
 
 
