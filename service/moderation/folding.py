@@ -110,7 +110,7 @@ class Folded:
     @cached_property
     def leet(self) -> list[str]:
         """What stands between white space, with symbols read as letters; empty where no symbol can be one."""
-        if not LEET_SYMBOL.search(self.plain) or not LEETISH.search(self.plain):
+        if not LEETISH.search(self.plain):
             return []
         text = untailed(self.plain.translate(PARTED)).translate(LEET)
         return [*text.split(), *collapse(text).split()]

@@ -13,7 +13,7 @@ TOGETHER = str.maketrans("013456789", "oieasgtbg", punctuation)
 LEET = str.maketrans("0123456789@$!|+(#[{}])", "oizeasgtbgasiitchccddd", "\"%&'*,-./:;<=>?\\^_`~")
 """Symbols stand for letters too."""
 LEET_SYMBOL = re.compile(r"[@$!|(+#\[{]")
-LEETISH = re.compile(r"[@|!](?=\w)|\$(?=[a-z$@])|[(\[{+#$@](?<=[\w!@$].)")
+LEETISH = re.compile(r"[@$!|(+#\[{](?:(?<=[@|!])(?=\w)|(?<=\$)(?=[a-z$@])|(?<=[\w!@$][(\[{+#$@]))")
 """A symbol where it can be a letter."""
 TAIL = re.compile(r"(?<=\w)[!)\]}|.,;:?\"']+(?!\S)|(?<!\S)[(\[{|\"']+(?=\w)")
 """Where a symbol is likelier to be punctuation."""
