@@ -1,14 +1,14 @@
 """One folding of a text, which is what gets matched, and the way back to the stored text."""
 
+# ruff: noqa: D401 - a view is a property, and its name a noun
 from __future__ import annotations
 
 import html
 import re
-from functools import cached_property
 from hashlib import blake2b
 from itertools import accumulate, compress, repeat
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from service.moderation.characters import MOVING, TABLE
 from service.moderation.readings import (
@@ -19,6 +19,7 @@ from service.moderation.readings import (
     LEETISH,
     LONG_RUN,
     PARTED,
+    SHORT,
     SPELLED_OUT,
     TOGETHER,
     VEIL,
@@ -30,14 +31,29 @@ from service.moderation.readings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from service.model import Span
+
+View = TypeVar("View")
 
 MARKUP = re.compile(
     r"&(?:amp;){0,4}(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[a-zA-Z]{2,8};)"
     r"|<!--[^<>]*-->|</?[a-zA-Z][a-zA-Z0-9]{0,9}(?: [^<>]{0,100})?/?>"
 )
+
+
+class once(Generic[View]):  # noqa: N801 - used as a decorator
+    """A view that is made when it is first asked for. `functools.cached_property` takes a lock each time (3.11)."""
+
+    def __init__(self, make: Callable[[Folded], View]) -> None:
+        self.make = make
+        self.name = make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, folded: Folded, owner: type[Folded]) -> View:
+        view = folded.__dict__[self.name] = self.make(folded)
+        return view
 
 
 class Folded:
@@ -58,12 +74,12 @@ class Folded:
             text = text.translate(TABLE).lower()
         self.plain = text.replace("..", "  ") if ".." in text else text
 
-    @cached_property
+    @once
     def words(self) -> list[str]:
         """The words, parted at white space and punctuation."""
         return self.plain.translate(APART).split()
 
-    @cached_property
+    @once
     def starts(self) -> list[int]:
         """Where each of `words` begins in `plain`."""
         parts = self.plain.translate(APART).split(" ")
@@ -74,40 +90,40 @@ class Folded:
         last = first if last is None else last
         return self.starts[first], self.starts[last] + len(self.words[last])
 
-    @cached_property
+    @once
     def spaced(self) -> str:
         """The words with one space between them."""
         return " ".join(self.words)
 
-    @cached_property
+    @once
     def thin(self) -> list[str]:
         """The words with every run of one letter reduced to that letter; the very same list where there is none."""
         collapsed = collapse(self.spaced)
         return self.words if len(collapsed) == len(self.spaced) else collapsed.split()
 
-    @cached_property
+    @once
     def squeezed(self) -> list[str]:
         """The words with runs of three and more reduced to two; empty where there are none."""
         if self.thin is self.words or (self.spaced.isascii() and b"\0\0" not in steps(self.spaced)):
             return []
         return LONG_RUN.sub(r"\1\1", self.spaced).split()
 
-    @cached_property
+    @once
     def chunks(self) -> list[Span]:
         """Where that which stands between white space does so in `plain`."""
         return [found.span() for found in WORD.finditer(self.plain)]
 
-    @cached_property
+    @once
     def odd(self) -> set[str]:
         """What stands between white space, with the punctuation inside left out, unless it is one of the words."""
         return set(self.plain.translate(TOGETHER).split()).difference(self.words)
 
-    @cached_property
+    @once
     def thin_odd(self) -> list[str]:
         """The same with every run of one letter reduced to that letter."""
         return collapse(" ".join(self.odd)).split()
 
-    @cached_property
+    @once
     def leet(self) -> list[str]:
         """What stands between white space, with symbols read as letters; empty where no symbol can be one."""
         if not LEETISH.search(self.plain):
@@ -115,7 +131,7 @@ class Folded:
         text = untailed(self.plain.translate(PARTED)).translate(LEET)
         return [*text.split(), *collapse(text).split()]
 
-    @cached_property
+    @once
     def veiled(self) -> list[str]:
         """The words with what hides letters as asterisks; empty where nothing does."""
         if not VEIL.search(self.plain) and not ("-" in self.plain and self._hyphened()):
@@ -126,7 +142,7 @@ class Folded:
         text = f" {self.plain}"
         return any(start in text for start in HYPHENED)
 
-    @cached_property
+    @once
     def veils(self) -> list[Span]:
         """Where each of `veiled` stands in `plain`."""
         return [found.span() for found in WORD.finditer(self.plain.translate(VEILED))]
@@ -141,23 +157,26 @@ class Folded:
             if LEET_SYMBOL.search(text):
                 yield start, end, untailed(text).translate(LEET)
 
-    @cached_property
+    @once
     def single_letters(self) -> list[Span]:
         """The first and the last of each row of words that are one letter each, three letters long at least."""
-        lengths = bytes(map(min, map(len, self.words), repeat(2)))
-        return [(found.start(), found.end() - 1) for found in SPELLED_OUT.finditer(lengths)]
+        lengths = list(map(len, self.words))
+        if lengths.count(1) < SHORT:
+            return []
+        rows = SPELLED_OUT.finditer(bytes(map(min, lengths, repeat(2))))
+        return [(found.start(), found.end() - 1) for found in rows]
 
     def spelled(self) -> Iterator[tuple[int, int, str]]:
         """Yield rows of single letters with their place and the word they make."""
         for first, last in self.single_letters:
             yield *self.place(first, last), "".join(self.words[first : last + 1])
 
-    @cached_property
+    @once
     def in_place(self) -> bool:
         """Say whether every character of `plain` stands where its original does."""
         return len(self.source) == len(self.plain) and (self.source.isascii() or MOVING.isdisjoint(self.source))
 
-    @cached_property
+    @once
     def origins(self) -> list[Span]:
         """Where each character of `plain` comes from in the stored text."""
         text = self.source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,9 +53,10 @@ class Matcher:
         self.doubled = frozenset(spellings.doubled)
         self.masked = frozenset(spellings.masked)
         self.patterns = tuple(
-            (entry, pattern in spellings.anywhere, " " in pattern) for pattern, entry in spellings.patterns.items()
+            (entry, pattern in spellings.anywhere, " " in pattern, entry.reach not in ("exact", "word"))
+            for pattern, entry in spellings.patterns.items()
         )
-        """With whether it counts anywhere inside a word, and whether it is a phrase."""
+        """With whether it counts anywhere inside a word, whether it is a phrase, and whether it counts in words."""
         self.automaton = AhoCorasick(list(spellings.patterns), implementation=Implementation.ContiguousNFA)
 
     def matches(self, folded: Folded) -> list[Match]:
@@ -163,24 +164,23 @@ class Matcher:
 
     def _inside(self, folded: Folded, view: list[str]) -> Iterator[Match]:
         text = f" {' '.join(view)} "
-        matches = self.automaton.find_matches_as_indexes(text, overlapping=True)
-        starts = list(accumulate((len(word) + 1 for word in view), initial=1)) if matches else []
-        for number, start, end in matches:
-            entry, anywhere, phrase = self.patterns[number]
-            if phrase != (text[start - 1] == " " == text[end]):
+        starts: list[int] = []
+        for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
+            entry, anywhere, phrase, inner = self.patterns[number]
+            if not (inner or phrase) or phrase != (text[start - 1] == " " == text[end]):
                 continue
+            starts = starts or list(accumulate(map(add, map(len, view), repeat(1)), initial=1))
             first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
             if not phrase and (view[first] in self.words or view[first] in self.spellings.ordinary):
                 continue
             if self.spellings.harmless(folded.words, first, last) or self._stem(entry, text, start, end):
                 continue
-            if phrase or anywhere or self._glued(entry, text[starts[first] : start], text[end : starts[last + 1] - 1]):
+            if phrase or anywhere or self._glued(text[starts[first] : start], text[end : starts[last + 1] - 1]):
                 yield Match(*folded.place(first, last), entry)
 
     def _stem(self, entry: Entry, text: str, start: int, end: int) -> bool:
         stems = self.spellings.stems.get(entry.word)
         return stems is not None and any(stem in text[max(start - AROUND, 0) : end + AROUND] for stem in stems)
 
-    def _glued(self, entry: Entry, before: str, after: str) -> bool:
-        joints = self.spellings.joints
-        return entry.reach in ("glued", "within") and before in joints and after in joints
+    def _glued(self, before: str, after: str) -> bool:
+        return before in self.spellings.joints and after in self.spellings.joints
