@@ -26,6 +26,8 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, crashed, still starting, statement timeout
     asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,  # dropped, or not restored yet
     asyncpg.TransactionRollbackError,  # deadlock: the next try goes through
     asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary
     asyncpg.InternalClientError,

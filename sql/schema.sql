@@ -89,6 +89,7 @@ create table decisions (
 
 CREATE TRIGGER decisions_append_only BEFORE UPDATE ON public.decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER decisions_stay BEFORE DELETE ON public.decisions FOR EACH ROW EXECUTE FUNCTION refuse_lone_delete();
+CREATE TRIGGER decisions_whole BEFORE TRUNCATE ON public.decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 create table findings (
     site_id bigint not null,

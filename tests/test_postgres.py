@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -11,6 +12,7 @@ import pytest
 
 from service.errors import DatabaseUnavailable, Overloaded
 from service.postgres import Database, connect
+from tests.conftest import named, run
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -45,6 +47,18 @@ async def test_a_database_that_is_not_there_is_unavailable_with_a_time_to_come_b
         with pytest.raises(DatabaseUnavailable) as refused:
             await ask
         assert refused.value.headers == {"Retry-After": "2"}
+
+
+async def test_a_database_that_was_dropped_under_a_service_is_away(postgres: str) -> None:
+    name = f"dropped_{secrets.token_hex(4)}"
+    await run(postgres, f"create database {name}")
+    database = Database(named(postgres, name), connections=1)
+    await database.open()
+    await run(postgres, f"drop database {name} with (force)")
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable):
+            await database.all("ready")
+    await database.close()
 
 
 async def test_connections_say_who_they_are_and_keep_time_in_utc(narrow: Database) -> None:

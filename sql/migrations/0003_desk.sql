@@ -55,6 +55,7 @@ end
 $$;
 
 create trigger decisions_append_only before update on decisions for each row execute function refuse_change();
+create trigger decisions_whole before truncate on decisions for each statement execute function refuse_change();
 
 -- A decision goes only with its comment, which retention may take: the cascade finds the comment gone.
 create function refuse_lone_delete() returns trigger language plpgsql as $$

@@ -50,6 +50,7 @@ REFUSED = {
     "update findings set comment_id = gen_random_uuid()": Foreign,
     "update decisions set reason = 'another'": Restrict,
     "delete from decisions": Restrict,
+    "truncate decisions": Restrict,
     "update policies set document = '[]'": Check,
     "update policies set version = 0": Check,
     "update policies set version = 2": Foreign,
