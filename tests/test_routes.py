@@ -138,4 +138,6 @@ async def test_the_service_does_what_its_document_says(
     await service.post("A comment to be found", page="0")
     found = await asyncio.to_thread(lambda: list(mismatches(service.origin, headers)))
     assert not found, "\n\n".join(dict.fromkeys(found))
-    assert (await service.ask("GET", "/health/ready")).status == 200
+    told = (await service.ask("GET", "/metrics")).body.decode()
+    assert ('route="/v1/desk/decisions",status="200"' in told) == signed_in
+    assert ('route="/v1/desk/queue",status="200"' in told) == signed_in
