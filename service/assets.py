@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class Assets:
                 slug=refusal.slug,
                 status=refusal.status,
                 title=html.escape(refusal.title),
-                detail=html.escape(refusal.explanation()),
+                detail=re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(refusal.explanation())),
             ).encode()
             for refusal in REFUSALS
         }

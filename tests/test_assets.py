@@ -97,5 +97,6 @@ async def test_a_problem_is_explained_to_a_person(service: Service) -> None:
     for refusal in REFUSALS:
         text = (await service.ask("GET", f"/problems/{refusal.slug}")).body.decode()
         assert f"<title>{escape(refusal.title)}</title>" in text
-        assert escape(refusal.explanation()) in text
+        assert escape(refusal.explanation()).replace("`", "") in text.replace("<code>", "").replace("</code>", "")
+        assert "`" not in text
         assert f"<code>{refusal.slug}</code>, status {refusal.status}" in text
