@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -30,6 +29,8 @@ BODY_BYTES = 131_072
 """Enough for any comment of 300 characters, and for one far over that to be told its length."""
 
 COUNTS_CACHE = "public, max-age=1, s-maxage=2, stale-while-revalidate=10, stale-if-error=86400"
+TITLE, NAME = 300, 60
+"""Code points, as the tables hold them."""
 IDEMPOTENCY_KEY = re.compile("[!-~]{1,200}")
 
 PageKey = Annotated[str, Meta(min_length=1)]
@@ -41,7 +42,7 @@ class NewComment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     page: PageKey
     body: str
     site: SiteName = "default"
-    title: Annotated[str, Meta(max_length=300)] | None = None
+    title: Annotated[str, Meta(max_length=TITLE)] | None = None
     author: Author | None = None
     parent: UUID | None = None
 
@@ -130,8 +131,8 @@ class Readers:
             court,
             Submission(
                 page=page,
-                title=wire.line(new.title),
-                author=wire.line(new.author.name) if new.author else None,
+                title=wire.measured(wire.line(new.title), TITLE, "/title"),
+                author=wire.measured(wire.line(new.author.name), NAME, "/author/name") if new.author else None,
                 body=new.body,
                 parent=new.parent,
                 address=request[wire.ADDRESS],
@@ -206,7 +207,7 @@ def check_origin(request: web.Request, site: Site) -> None:
     Raises OriginNotAllowed.
     """
     origin = request.headers.get("Origin")
-    if origin is None or origin in site.origins or "*" in site.origins or urlsplit(origin).netloc == request.host:
+    if origin is None or origin in site.origins or "*" in site.origins or wire.from_own_page(request):
         return
     raise OriginNotAllowed
 

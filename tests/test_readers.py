@@ -194,6 +194,8 @@ async def test_control_characters_are_taken_out_of_what_is_stored(service: Servi
         (b'{"page": "p", "body": "x", "body": "y"}', "/body"),
         (b'{"page": "p", "body": "x", "author": {"name": "a", "name": "b"}}', "/name"),
         (b"[" * 50_000, ""),
+        (b'{"page": "p", "body": "x", "title": "' + b"\\u0958" * 300 + b'"}', "/title"),
+        (b'{"page": "p", "body": "x", "author": {"name": "' + b"\\u0958" * 60 + b'"}}', "/author/name"),
     ],
 )
 async def test_what_is_not_a_comment_is_named_and_loses_nothing(
@@ -385,7 +387,8 @@ async def test_only_a_sites_own_origins_may_write(service: Service, sql: asyncpg
     assert (answer.status, answer.json["type"]) == (403, "/problems/origin-not-allowed")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert (await service.post("Own", headers={"Origin": service.origin})).status == 201
-    assert (await service.post("None", headers={"Origin": "null"})).status == 403
+    for odd in ("null", "http://[", "http://user@evil.example", ""):
+        assert (await service.post("None", headers={"Origin": odd})).status == 403
     await sql.execute("update sites set origins = '{https://news.example}'")
     service.clock.advance(10)
     assert (await service.post("Allowed", headers=foreign)).status == 201
