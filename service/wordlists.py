@@ -7,12 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from service.moderation.lexicon import Entry, Lexicon
+from service.moderation.entries import Entry
+from service.moderation.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.moderation.lexicon import Reach, Severity
+    from service.moderation.entries import Reach, Severity
 
 LANGUAGES = ("en", "de", "fr", "es", "ko", "uk", "ru")
 LEFT_OUT = "-"

@@ -24,7 +24,7 @@ from service.moderation.readings import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from service.moderation.lexicon import Entry
+    from service.moderation.entries import Entry
     from service.moderation.spellings import Spellings
     from service.moderation.text import Folded
 

@@ -11,7 +11,7 @@ from service.moderation.text import fold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from service.moderation.lexicon import Entry
+    from service.moderation.entries import Entry
 
 LONE = frozenset("stdaiom")
 """Letters that stand alone in ordinary writing: "it's", "don't", "a", "I", "o'clock"."""

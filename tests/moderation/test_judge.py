@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.model import Effect, Facts, Finding, LinksRule, NewAuthorRule, Policy, Rule, Rules, WordsRule
+from service.moderation.entries import Entry
 from service.moderation.judge import Judge, decide
-from service.moderation.lexicon import Entry, Lexicon
+from service.moderation.lexicon import Lexicon
 from service.moderation.rules import RULES
 from service.moderation.text import canonical
 

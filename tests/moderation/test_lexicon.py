@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from service.moderation.lexicon import Entry, Lexicon
+from service.moderation.entries import Entry
+from service.moderation.lexicon import Lexicon
 from service.moderation.lookalikes import LOOKALIKES
 from service.moderation.text import canonical, fold
 from service.wordlists import lines, load

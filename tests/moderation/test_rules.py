@@ -21,8 +21,9 @@ from service.model import (
     WindowRule,
     WordsRule,
 )
+from service.moderation.entries import Entry
 from service.moderation.judge import Judge
-from service.moderation.lexicon import Entry, Lexicon
+from service.moderation.lexicon import Lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
