@@ -66,15 +66,15 @@ class Spellings:
         spelling, thin = " ".join(folded.words), " ".join(folded.thin)
         spellings = {spelling} if spelling != thin and self._common(folded.thin) else {spelling, thin}
         if len(folded.words) > 1:
-            self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
+            _claim(self.patterns, spellings, entry)
             return
-        self.words |= dict.fromkeys(spellings - self.words.keys(), entry)
+        _claim(self.words, spellings, entry)
         if entry.severity != "mild":
             self.whole.setdefault(spelling, entry)
             if len(spellings) == 1 and spelling != thin and len(thin) >= SHORT:
                 self.doubled.setdefault(thin, (spelling, entry))
             if len(thin) >= SHORTEST or not thin.isascii():
-                self.patterns |= dict.fromkeys(spellings - self.patterns.keys(), entry)
+                _claim(self.patterns, spellings, entry)
                 if (entry.reach == "within" and form == entry.word) or entry.reach == "stem":
                     self.anywhere |= spellings
 
@@ -112,3 +112,8 @@ class Spellings:
             if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
                 return True
         return False
+
+
+def _claim(table: dict[str, Entry], spellings: Iterable[str], entry: Entry) -> None:
+    for spelling in spellings:
+        table.setdefault(spelling, entry)
