@@ -64,7 +64,7 @@ def test_the_moderator_is_told_numbers_categories_place_failure_and_shadow() -> 
         "Links: 3; limit 1; disguised: 2; in the name and in the comment"
     )
     assert for_moderator(found("shouting", "share=0.93", shadow=True)) == (
-        "Capital letters: 0.93 of all letters; shadow: decides nothing"
+        "Mostly capital letters (share 0.93); shadow: decides nothing"
     )
     assert for_moderator(found("links", "error=ValueError", failed=True)) == "Rule links failed (ValueError)"
     assert for_moderator(found("duplicate", "repeats=2 limit=1")) == (
