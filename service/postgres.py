@@ -26,12 +26,14 @@ AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shut down, crashed, still starting, statement timeout
     asyncpg.InsufficientResourcesError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,  # dropped, or not restored yet
     asyncpg.TransactionRollbackError,  # deadlock: the next try goes through
     asyncpg.ReadOnlySQLTransactionError,  # a standby that was the primary
     asyncpg.InternalClientError,
     asyncpg.InterfaceError,
+)
+REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # the password was changed under a running service
+    asyncpg.InvalidCatalogNameError,  # dropped, or not restored yet
 )
 
 
@@ -51,10 +53,10 @@ def load(folder: Path = SQL / "queries") -> dict[str, str]:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _answering(away: tuple[type[Exception], ...] = (*AWAY, *REFUSED)) -> Iterator[None]:
     try:
         yield
-    except AWAY as error:
+    except away as error:
         if isinstance(error, ValueError):  # an argument of the wrong type: our mistake, not the database's
             raise
         raise DatabaseUnavailable(headers={"Retry-After": RETRY_SECONDS}) from error
@@ -141,7 +143,7 @@ class Database:
 async def connect(url: str) -> Connection[Any]:
     """Return one connection outside any pool, for migrations.
 
-    Raises DatabaseUnavailable when the database cannot be reached.
+    Raises DatabaseUnavailable when the database cannot be reached, and PostgreSQL's own words when it refuses.
     """
-    with _answering():
+    with _answering(AWAY):
         return await asyncpg.connect(url, timeout=ACQUIRE_SECONDS)
