@@ -65,7 +65,7 @@ def _do(given: argparse.Namespace, settings: Settings) -> int:
             commands.judge(iter(sys.stdin.buffer.readline, b""), sys.stdout.buffer, policy)
             return 0
         case _:
-            with commands.database_url(settings) as url:
+            with commands.database_url(settings, make=given.command == "migrate") as url:
                 return asyncio.run(_run(given, settings, url))
 
 
@@ -92,9 +92,10 @@ async def _run(given: argparse.Namespace, settings: Settings, url: str) -> int:
                 f"The site {site.name} takes comments from its own pages"
                 + "".join(f" and {origin}" for origin in site.origins),
             )
-        case "moderator", _:
+        case "moderator", action:
             asked = _ask_password() if given.ask else None
-            password = await commands.add_moderator(url, settings, given.site, given.name, asked)
+            change = commands.add_moderator if action == "add" else commands.set_password
+            password = await change(url, settings, given.site, given.name, asked)
             shown = None if asked else password
             _tell(
                 given,

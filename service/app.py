@@ -96,9 +96,11 @@ def build(
 
     async def connected(_application: web.Application) -> AsyncIterator[None]:
         await database.open()
-        yield
-        await intake.close()
-        await database.close()
+        try:
+            yield
+            await intake.close()
+        finally:
+            await database.close()
 
     application.cleanup_ctx.append(connected)
     return application

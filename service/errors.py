@@ -142,7 +142,7 @@ class PayloadTooLarge(Refusal):
 
 
 class UnsupportedMediaType(Refusal):
-    """The body must be JSON, sent as `Content-Type: application/json`."""
+    """The body must be JSON, sent as `Content-Type: application/json` and not compressed."""
 
     slug, title, status = "unsupported-media-type", "The body is not JSON", 415
 

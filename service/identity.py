@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from service.errors import SignInFailed, SignInRequired
+from service.errors import Overloaded, SignInFailed, SignInRequired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from service.store.identity import Holder, IdentityStore, Kind
 
 SESSION = timedelta(hours=12)
+WAITING = 20
+"""Sign-ins that may wait for their password to be verified, about a second's worth."""
 KEY_BYTES = 16
 SUBSCRIBER_BITS = 64
 """An IPv6 subscriber holds a /64 at least (RFC 6177), so addresses inside it are one reader."""
@@ -83,6 +85,7 @@ class Identity:
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
         # Each verification takes 64 MiB and a core (RFC 9106): a crowd at the door waits outside.
         self._door = asyncio.Semaphore(2)
+        self._waiting = 0
 
     def reader(self, site: int, address: str, name: str | None, at: datetime) -> ReaderKeys:
         """Return the keys of a reader; they change with the month, so nothing leads back to an address for long."""
@@ -99,21 +102,28 @@ class Identity:
     async def sign_in(self, site: int, name: str, password: str) -> tuple[str, Holder]:
         """Return the secret of a new session and its holder.
 
-        Raises SignInFailed after the same time whether or not the name exists.
+        Raises SignInFailed after the same time whether or not the name exists, Overloaded at once when many wait.
         """
         account = await self._store.moderator(site, name)
-        async with self._door:
-            try:
-                await asyncio.to_thread(
-                    self._hasher.verify, account.password_hash if account else self._nobody, password
-                )
-            except VerificationError as error:
-                raise SignInFailed from error
+        if self._waiting >= WAITING:
+            raise Overloaded(headers={"Retry-After": "5"})
+        self._waiting += 1
+        try:
+            await self._verify(account.password_hash if account else self._nobody, password)
+        finally:
+            self._waiting -= 1
         if account is None:
             raise SignInFailed
         await self._store.drop_expired(site, self._now())
         secret = await self.issue(site, account.id, "session", "", SESSION)
         return secret, await self.holder(secret)
+
+    async def _verify(self, password_hash: str, password: str) -> None:
+        async with self._door:
+            try:
+                await asyncio.to_thread(self._hasher.verify, password_hash, password)
+            except VerificationError as error:
+                raise SignInFailed from error
 
     async def issue(self, site: int, moderator: UUID, kind: Kind, label: str, life: timedelta) -> str:
         """Return a new secret that stands for a moderator; storage keeps its hash only."""

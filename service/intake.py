@@ -25,8 +25,8 @@ BATCHES = 4
 """Transactions under way at once."""
 WAITING = 2000
 """Drafts that may wait; one more is told to come again."""
-BREATH = 8
-"""Drafts judged in a row, at 250 µs at most each, before others get the event loop."""
+BREATH = 0.002
+"""Seconds of judging in a row before others get the event loop."""
 RETRY_SECONDS = "1"
 
 
@@ -148,6 +148,8 @@ class Intake:
         known = await self._store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
         judged: list[tuple[Entry, Judged]] = []
         ahead: Counter[Hashable] = Counter()
+        clock = asyncio.get_running_loop().time
+        breath = clock() + BREATH
         for entry, found in zip(entries, known, strict=True):
             if await self._settled(entry, found):
                 continue
@@ -155,8 +157,9 @@ class Intake:
             facts = _with_neighbours(found.facts, ahead, draft)
             verdict = court.judge.judge(draft.body, facts, draft.author)
             judged.append((entry, Judged(draft, verdict, court.site.version)))
-            if len(judged) % BREATH == 0:
+            if clock() > breath:
                 await asyncio.sleep(0)
+                breath = clock() + BREATH
         if not judged:
             return
         try:

@@ -34,6 +34,7 @@ class Judges:
         self._lexicon = lexicon
         self._monotonic = monotonic
         self._courts: dict[str, Court] = {}
+        self._reading: dict[str, asyncio.Task[Court]] = {}
 
     async def of(self, name: str) -> Court:
         """Return a site with its judge.
@@ -41,15 +42,23 @@ class Judges:
         Raises UnknownSite.
         """
         court = self._courts.get(name)
-        now = self._monotonic()
-        if court and now - court.read_at < FRESH_SECONDS:
+        if court and self._monotonic() - court.read_at < FRESH_SECONDS:
             return court
+        reading = self._reading.get(name)
+        if reading is None:  # whoever comes meanwhile waits for the same answer
+            reading = asyncio.create_task(self._read(name, court))
+            self._reading[name] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(name, None))
+        return await asyncio.shield(reading)
+
+    async def _read(self, name: str, known: Court | None) -> Court:
+        now = self._monotonic()
         site = await self._store.site(name)
         if site is None:
             self._courts.pop(name, None)
             raise UnknownSite
-        if court and court.site.version == site.version:
-            court = Court(site, court.judge, now)
+        if known and known.site.version == site.version:
+            court = Court(site, known.judge, now)
         else:
             court = Court(site, await asyncio.to_thread(Judge, site.policy, self._lexicon), now)
         self._courts[name] = court

@@ -137,10 +137,16 @@ class WindowRule(Rule, frozen=True, kw_only=True):
     seconds: Seconds = 60
 
 
+class RepeatRule(WindowRule, frozen=True, kw_only=True):
+    """A number of comments with the same text, which storage counts no further than a hundred."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 1
+
+
 class NewAuthorRule(Rule, frozen=True, kw_only=True):
     """An author with fewer approved comments than `approved`."""
 
-    approved: Annotated[int, Meta(ge=1, le=1000)] = 1
+    approved: Annotated[int, Meta(ge=1, le=100)] = 1
 
 
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,8 +163,8 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shouting: ShareRule = field(default_factory=lambda: ShareRule(action="shadow", on_failure="pass"))
     stretched: RunRule = field(default_factory=lambda: RunRule(action="shadow", on_failure="pass", limit=5))
     stacked_marks: RunRule = field(default_factory=lambda: RunRule(limit=3))
-    duplicate: WindowRule = field(default_factory=lambda: WindowRule(action="reject", limit=1, seconds=86_400))
-    copied: WindowRule = field(default_factory=lambda: WindowRule(limit=3, seconds=86_400))
+    duplicate: RepeatRule = field(default_factory=lambda: RepeatRule(action="reject", seconds=86_400))
+    copied: RepeatRule = field(default_factory=lambda: RepeatRule(limit=3, seconds=86_400))
     """The same text by other authors."""
     flood: WindowRule = field(default_factory=WindowRule)
     new_author: NewAuthorRule = field(default_factory=lambda: NewAuthorRule(action="off"))
@@ -170,15 +176,3 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Literal["publish", "hold"] = "publish"
     """`publish` what no rule speaks against, or `hold` everything for a moderator."""
     rules: Rules = field(default_factory=Rules)
-
-
-class Comment(Struct, frozen=True, kw_only=True):
-    """A comment as it is stored."""
-
-    id: UUID
-    page: str
-    parent: UUID | None
-    author: str | None
-    body: str
-    status: Status
-    at: datetime

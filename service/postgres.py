@@ -117,6 +117,8 @@ class Database:
             try:
                 connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
             except TimeoutError as error:
+                if self._pool.get_size() < self._pool.get_max_size():  # it was a new connection that took so long
+                    raise
                 raise Overloaded(headers={"Retry-After": RETRY_SECONDS}) from error
             try:
                 yield Session(connection, self.statements)

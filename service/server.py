@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import secrets
 import signal
 import sys
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 10.0
 LINE_BYTES = 65_536
-"""Longest request line: a hundred page keys fit."""
+"""Longest request line: a hundred addresses of articles fit."""
+KEEPALIVE_SECONDS = 75.0
+"""Longer than the minute for which a reverse proxy usually keeps a connection."""
 FIRST_MODERATOR = "editor"
 
 
@@ -63,13 +66,20 @@ def serve(settings: Settings, *, first_run: bool, wait: float) -> None:
 async def _until_told(settings: Settings, url: str, *, first_run: bool, wait: float) -> None:
     loop = asyncio.get_running_loop()
     serving = asyncio.create_task(_serve(settings, url, first_run=first_run, wait=wait))
+
+    def stop() -> None:
+        if not serving.cancelling():  # a second signal does not cut short what the first one lets end
+            serving.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, serving.cancel)
+        loop.add_signal_handler(number, stop)
     with suppress(asyncio.CancelledError):
         await serving
 
 
 async def _serve(settings: Settings, url: str, *, first_run: bool, wait: float) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections that idle must not be all there are
     await reachable(url, wait)
     if first_run:
         await set_up(url, settings)
@@ -79,6 +89,8 @@ async def _serve(settings: Settings, url: str, *, first_run: bool, wait: float) 
         access_log=None,
         shutdown_timeout=DRAIN_SECONDS,
         max_line_size=LINE_BYTES,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        auto_decompress=False,  # a few kilobytes could become gigabytes, on the event loop
     )
     try:
         await runner.setup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+BODY_SECONDS = 30
 PATIENCE_BYTES = 16 * 2**20
 """What is read of a body that is too large, so that its sender is there to hear so."""
 ENCODER = msgspec.json.Encoder()
@@ -51,8 +53,8 @@ async def read_body(request: web.Request, shape: type[T], limit: int) -> T:
 
     Raises UnsupportedMediaType, PayloadTooLarge over `limit` bytes, or Malformed with a pointer to the place.
     """
-    if request.content_type != JSON:
-        raise UnsupportedMediaType
+    if request.content_type != JSON or request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType(headers={"Accept-Encoding": "identity"})
     received = await _receive(request, limit)
     try:
         decoded = msgspec.json.decode(received, type=shape)
@@ -68,15 +70,19 @@ async def _receive(request: web.Request, limit: int) -> bytes:
     received = bytearray()
     size = 0
     try:
-        async for chunk in request.content.iter_any():
-            size += len(chunk)
-            if size <= limit:
-                received += chunk
-            elif size > PATIENCE_BYTES:
-                break
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size <= limit:
+                    received += chunk
+                elif size > PATIENCE_BYTES:
+                    break
+    except TimeoutError:
+        late = f"The body did not arrive within {BODY_SECONDS} seconds."
+        raise Malformed(late, headers={"Connection": "close"}) from None
     except (web.RequestPayloadError, ConnectionError):
         broken = {"Connection": "close"}  # nobody can tell where the next request would start
-        raise Malformed("The body broke off, or is not encoded as its headers say.", headers=broken) from None
+        raise Malformed("The body broke off, or is not sent as its headers say.", headers=broken) from None
     if size > limit:
         raise PayloadTooLarge(limit=limit)
     return bytes(received)

@@ -37,7 +37,7 @@ create table comments (
     constraint comments_risk_check CHECK (((risk >= (0)::double precision) AND (risk <= (1)::double precision))),
     constraint comments_status_check CHECK ((status = ANY (ARRAY['approved'::text, 'held'::text, 'rejected'::text, 'removed'::text]))),
     constraint comments_site_id_page_id_fkey FOREIGN KEY (site_id, page_id) REFERENCES pages(site_id, page_id),
-    constraint comments_site_id_parent_id_fkey FOREIGN KEY (site_id, parent_id) REFERENCES comments(site_id, comment_id),
+    constraint comments_site_id_parent_id_fkey FOREIGN KEY (site_id, parent_id) REFERENCES comments(site_id, comment_id) ON DELETE SET NULL (parent_id),
     constraint comments_site_id_policy_version_fkey FOREIGN KEY (site_id, policy_version) REFERENCES policies(site_id, version)
 );
 
@@ -47,6 +47,7 @@ CREATE INDEX comments_author ON public.comments USING btree (site_id, author_key
 CREATE INDEX comments_fingerprint ON public.comments USING btree (site_id, fingerprint, submitted_at);
 CREATE UNIQUE INDEX comments_idempotency ON public.comments USING btree (site_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX comments_queue ON public.comments USING btree (site_id, status, risk, comment_id);
+CREATE INDEX comments_replies ON public.comments USING btree (site_id, parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX comments_thread ON public.comments USING btree (site_id, page_id, comment_id) WHERE (status = 'approved'::text);
 
 create table credentials (

@@ -183,7 +183,7 @@ async def serve(url: str, lexicon: Lexicon, clock: Clock) -> Callable[..., Any]:
         told = Settings(secret=SECRET, **{"rate_per_minute": 0, **settings})
         application = build(told, url, lexicon, now=clock.now, monotonic=clock.monotonic)
         server = TestServer(application)
-        await server.start_server(max_line_size=LINE_BYTES)
+        await server.start_server(max_line_size=LINE_BYTES, auto_decompress=False)
         try:
             async with aiohttp.ClientSession() as session:
                 yield Service(server, url, clock, session, application)

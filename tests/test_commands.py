@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from service.postgres import Database
-    from tests.conftest import Clock
+    from tests.conftest import Clock, Service
 
 COMMANDS = [
     "serve",
@@ -397,3 +397,27 @@ def test_a_page_is_closed_and_opened(program: Program) -> None:
 
 def test_an_unknown_setting_is_one_line(alone: Program) -> None:
     assert alone.fails("judge", settings={"TRECENTO_PROT": "1"}).startswith("TRECENTO_PROT is no setting.")
+
+
+async def test_another_password_ends_what_the_old_one_opened(program: Program, service: Service) -> None:
+    async def says(*arguments: str, given: bytes = b"") -> str:
+        return await asyncio.to_thread(program.says, *arguments, given=given)
+
+    await says("moderator", "add", "Ada", "--ask", given=b"old\n")
+    token = json.loads(await says("token", "create", "report", "--moderator", "Ada", "--json"))["token"]
+    assert "password" in await says("moderator", "password", "Ada")
+    await says("moderator", "password", "Ada", "--ask", given=b"new\n")
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert (await service.ask("GET", "/v1/desk/session", headers=bearer)).status == 401
+    for password, status in (("old", 401), ("new", 201)):
+        given = {"name": "Ada", "password": password}
+        assert (await service.ask("POST", "/v1/desk/session", json=given)).status == status
+    missing = await asyncio.to_thread(program.fails, "moderator", "password", "Bob")
+    assert missing == "The site default has no moderator Bob. Make one: trecento moderator add Bob"
+
+
+def test_a_folder_without_a_database_is_told_and_left_alone(tmp_path: Path) -> None:
+    alone = Program(tmp_path)
+    alone.settings["TRECENTO_DATA"] = str(tmp_path / "mistyped")
+    assert alone.fails("counts", "verify").startswith(f"There is no database in {tmp_path / 'mistyped'}.")
+    assert not (tmp_path / "mistyped").exists()

@@ -7,6 +7,7 @@ import io
 import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -619,3 +620,27 @@ async def test_more_than_any_decisions_need_is_not_read(ada: Moderator) -> None:
     )
     assert (answer.status, answer.json["type"]) == (413, "/problems/payload-too-large")
     assert answer.json["limit"] == DECISIONS_BYTES
+
+
+async def test_what_was_decided_before_the_database_went_away_is_said(
+    ada: Moderator, sql: asyncpg.Connection[Any]
+) -> None:
+    comments = [await held(ada.service, number) for number in range(3)]
+    async with sql.transaction():
+        await sql.execute("select from comments where comment_id = $1 for update", UUID(comments[1]))
+        deciding = asyncio.create_task(ada.decide(*({"comment": one, "action": "approve"} for one in comments)))
+        cut = (
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        async with asyncio.timeout(20):
+            while not await sql.fetchval(cut):  # noqa: ASYNC110 - the server has no event to wait for
+                await asyncio.sleep(0.01)
+        results = await deciding
+    assert [result["status"] for result in results] == ["approved", None, None]
+    assert [result["error"] and result["error"]["type"] for result in results] == [
+        None,
+        "/problems/database-unavailable",
+        "/problems/database-unavailable",
+    ]
+    assert await ada.service.count() == 1

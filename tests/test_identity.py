@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.errors import SignInFailed, SignInRequired
-from service.identity import SESSION, Identity, client_address, subscriber
+from service.errors import Overloaded, SignInFailed, SignInRequired
+from service.identity import SESSION, WAITING, Identity, client_address, subscriber
 from tests.conftest import SECRET
 from tests.newsroom import PASSWORD, hire, identities
 
@@ -127,3 +128,15 @@ async def test_two_sessions_are_two_secrets_and_end_apart(url: str, clock: Clock
         assert (await identity.holder(second)).name == "Ada"
         expires = await sql.fetchval("select max(expires_at) from credentials where kind = 'session'")
         assert expires == clock.now() + SESSION
+
+
+async def test_a_crowd_at_the_door_is_told_to_come_again(url: str, clock: Clock) -> None:
+    await hire(url, clock)
+    async with identities(url, clock) as (identity, _, sites):
+        site = await sites.site("default")
+        assert site is not None
+        crowd = [identity.sign_in(site.id, "Ada", "wrong") for _ in range(WAITING * 2)]
+        told = [type(answer) for answer in await asyncio.gather(*crowd, return_exceptions=True)]
+        assert set(told) == {SignInFailed, Overloaded}
+        assert told.count(SignInFailed) >= WAITING
+        assert (await identity.sign_in(site.id, "Ada", PASSWORD))[1].name == "Ada"

@@ -83,3 +83,20 @@ async def test_a_site_that_is_not_there_has_none(
     with pytest.raises(UnknownSite):
         await judges.of("late")
     assert judges._courts.keys() == set()
+
+
+async def test_a_crowd_that_comes_at_once_waits_for_one_judge(judges: Judges, store: SiteStore, clock: Clock) -> None:
+    first = await asyncio.gather(*(judges.of("default") for _ in range(20)))
+    assert all(court is first[0] for court in first)
+    await store.add_policy(first[0].site.id, PUMPKIN, clock.now())
+    clock.advance(FRESH_SECONDS)
+    second = await asyncio.gather(*(judges.of("default") for _ in range(20)))
+    assert all(court is second[0] for court in second)
+    assert second[0].site.version == 2
+
+
+async def test_who_gives_up_waiting_takes_nobody_along(judges: Judges) -> None:
+    gone, stays = (asyncio.create_task(judges.of("default")) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await stays).site.name == "default"

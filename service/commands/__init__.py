@@ -2,7 +2,7 @@
 
 from service.commands.counting import progress, repair_counts, verify_counts
 from service.commands.judging import judge, read_policy
-from service.commands.people import add_moderator, create_token
+from service.commands.people import add_moderator, create_token, set_password
 from service.commands.reaching import (
     CONNECT_SECONDS,
     CommandError,
@@ -31,6 +31,7 @@ __all__ = [
     "reachable",
     "read_policy",
     "repair_counts",
+    "set_password",
     "set_policy",
     "verify_counts",
 ]

@@ -15,6 +15,8 @@ from service.wire import line
 
 if TYPE_CHECKING:
     from service.settings import Settings
+    from service.store.identity import Account
+    from service.store.sites import Site
 
 NAME_LENGTH = 60
 """Code points; the same number stands in the database's check."""
@@ -40,6 +42,21 @@ async def add_moderator(url: str, settings: Settings, site_name: str, name: str,
     return password
 
 
+async def set_password(url: str, settings: Settings, site_name: str, name: str, password: str | None) -> str:
+    """Give a moderator another password and return it; every session and token of the moderator ends.
+
+    Raises CommandError when there is no such moderator.
+    """
+    password = password or secrets.token_urlsafe(12)
+    async with opened(url) as database:
+        site = await find_site(database, site_name)
+        store = IdentityStore(database)
+        account = await _account(store, site, name)
+        hashed = await Identity(store, settings.key(), now).hash_password(password)
+        await store.set_password(site.id, account.id, hashed)
+    return password
+
+
 async def create_token(url: str, settings: Settings, site_name: str, moderator: str, label: str, days: int) -> str:
     """Return a new token that acts as a moderator.
 
@@ -48,10 +65,13 @@ async def create_token(url: str, settings: Settings, site_name: str, moderator: 
     async with opened(url) as database:
         site = await find_site(database, site_name)
         store = IdentityStore(database)
-        account = await store.moderator(site.id, line(moderator) or "")
-        if account is None:
-            raise CommandError(
-                f"The site {site_name} has no moderator {moderator}. Make one: trecento moderator add {moderator}"
-            )
+        account = await _account(store, site, moderator)
         identity = Identity(store, settings.key(), now)
         return await identity.issue(site.id, account.id, "token", label, timedelta(days=days))
+
+
+async def _account(store: IdentityStore, site: Site, name: str) -> Account:
+    account = await store.moderator(site.id, line(name) or "")
+    if account is None:
+        raise CommandError(f"The site {site.name} has no moderator {name}. Make one: trecento moderator add {name}")
+    return account

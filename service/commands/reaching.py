@@ -29,11 +29,19 @@ class CommandError(Exception):
 
 
 @contextmanager
-def database_url(settings: Settings) -> Iterator[str]:
-    """Give the address of the database: the one that is set, or the embedded one, started when it does not run."""
+def database_url(settings: Settings, *, make: bool = False) -> Iterator[str]:
+    """Give the address of the database: the one that is set, or the embedded one, started when it does not run.
+
+    Raises CommandError when there is no embedded one yet and none is to be made.
+    """
     if settings.database_url:
         yield settings.database_url
         return
+    if not make and not (settings.folder / "postgres").exists():
+        raise CommandError(
+            f"There is no database in {settings.folder}. Set TRECENTO_DATA to the folder of the service, or"
+            " DATABASE_URL; trecento serve --setup makes a new one."
+        )
     with embedded.reach(settings.folder) as url:
         yield url
 

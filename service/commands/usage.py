@@ -86,9 +86,16 @@ writes {"text", "status", "findings"} as JSON for each. Spans count code points 
         "make a moderator; the password is made and shown once, or asked for",
         "trecento moderator add Ada\npass show ada | trecento moderator add Ada --site gazette --ask",
     )
-    add.add_argument("name")
-    _site(add)
-    add.add_argument("--ask", action="store_true", help="ask for the password (or read it from a pipe)")
+    password = _stored(
+        moderator,
+        "password",
+        "give a moderator another password, and end the moderator's sessions and tokens",
+        "trecento moderator password editor",
+    )
+    for command in (add, password):
+        command.add_argument("name")
+        _site(command)
+        command.add_argument("--ask", action="store_true", help="ask for the password (or read it from a pipe)")
 
     token = _group(every, "token", "keys for programs")
     create = _stored(

@@ -23,7 +23,14 @@ from service.desk.shapes import (
     SessionReply,
     SignIn,
 )
-from service.errors import DecisionConflict, Malformed, NotFound, NothingToRestore
+from service.errors import (
+    DatabaseUnavailable,
+    DecisionConflict,
+    Malformed,
+    NotFound,
+    NothingToRestore,
+    Overloaded,
+)
 from service.identity import SESSION
 from service.moderation.text import canonical
 from service.moderators import rule
@@ -111,10 +118,18 @@ class Desk:
             )
             for place, item in enumerate(given.decisions)
         ]
-        results = [
-            await self._decide(holder, item.comment, ruling)
-            for item, ruling in zip(given.decisions, rulings, strict=True)
-        ]
+        results: list[DecisionResult] = []
+        for item, ruling in zip(given.decisions, rulings, strict=True):
+            try:
+                results.append(await self._decide(holder, item.comment, ruling))
+            except (DatabaseUnavailable, Overloaded) as refusal:
+                if not results:
+                    raise
+                # What was decided stays decided, and is said; the rest is not tried against a database that is away.
+                left = given.decisions[len(results) :]
+                error = DecisionProblem.of(refusal)
+                results += [DecisionResult(comment=item.comment, status=None, error=error) for item in left]
+                break
         return wire.reply(DecisionsReply(results))
 
     async def _decide(self, holder: Holder, comment: UUID, decide: Decide) -> DecisionResult:

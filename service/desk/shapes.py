@@ -117,7 +117,7 @@ class QueueReply(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What became of all comments of one author."""
+    """What became of an author's comments; who writes from another address, or in another month, is another author."""
 
     approved: int
     held: int

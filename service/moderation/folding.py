@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from hashlib import blake2b
 from itertools import accumulate, compress, repeat
 from operator import add
@@ -217,5 +218,10 @@ def fold(text: str) -> Folded:
 
 def fingerprint(text: str) -> bytes:
     """Return 16 bytes that are the same for a repeat with other case, spacing, punctuation or look-alikes."""
-    letters = "".join(filter(str.isalnum, fold(text).plain))
+    letters = "".join(filter(_tells, fold(text).plain))
     return blake2b((letters or text).encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _tells(character: str) -> bool:
+    """Say whether a character is a letter, a digit, or a vowel sign that makes another word of its letter."""
+    return character.isalnum() or (character > "\u02ff" and unicodedata.category(character)[0] == "M")

@@ -24,6 +24,14 @@ IDLE_JOINER = re.compile(
     f"(?<![^\n{SPACE}])[\u200c\u200d]|[\u200c\u200d](?![^\n{SPACE}])|(?<=[!-~])[\u200c\u200d](?=[!-~])"
 )
 BLANK_LINES = re.compile("\n{3,}")
+
+
+def _marks() -> str:
+    return "".join(filter(unicodedata.combining, map(chr, range(0x300, 0x1E950))))
+
+
+LONG_MARKS = re.compile(f"[{_marks()}]{{32,}}")
+"""Rows of combining marks for which NFC takes time with the square of their length, unless they are in order."""
 VISIBLE = re.compile(f"[^\n{SPACE}\u180b-\u180f\u200c\u200d\u2800\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 TRIMMED = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
 
@@ -38,7 +46,9 @@ def canonical(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip(" ")
     text = NEWLINE.sub("\n", text).replace("\t", " ")
-    text = unicodedata.normalize("NFC", REMOVED.sub(lambda found: found[1] or "", text))
+    text = REMOVED.sub(lambda found: found[1] or "", text)
+    text = LONG_MARKS.sub(lambda found: "".join(sorted(found[0], key=unicodedata.combining)), text)
+    text = unicodedata.normalize("NFC", text)
     text = IDLE_JOINER.sub("", JOINER_RUN.sub(r"\1", text))
     text = "\n".join(line.rstrip(TRIMMED) for line in text.split("\n"))
     text = BLANK_LINES.sub("\n\n", text).strip("\n" + TRIMMED)

@@ -61,6 +61,12 @@ class IdentityStore:
         row = await self._database.one("moderator", site, name)
         return read(row, Account) if row else None
 
+    async def set_password(self, site: int, moderator: UUID, password_hash: str) -> None:
+        """Give a moderator another password, and end every session and token that stands for the moderator."""
+        async with self._database.transaction() as session:
+            await session.all("set_password", site, moderator, password_hash)
+            await session.all("drop_credentials_of", site, moderator)
+
     async def has_moderators(self, site: int) -> bool:
         """Say whether anybody can sign in at a site."""
         [row] = await self._database.all("count_moderators", site)

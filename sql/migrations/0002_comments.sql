@@ -30,7 +30,7 @@ create table comments (
     request_hash bytea check (octet_length(request_hash) = 16),
     primary key (site_id, comment_id),
     foreign key (site_id, page_id) references pages (site_id, page_id),
-    foreign key (site_id, parent_id) references comments (site_id, comment_id),
+    foreign key (site_id, parent_id) references comments (site_id, comment_id) on delete set null (parent_id),
     foreign key (site_id, policy_version) references policies (site_id, version),
     check ((idempotency_key is null) = (request_hash is null))
 );
@@ -40,6 +40,7 @@ create index comments_queue on comments (site_id, status, risk, comment_id);
 create index comments_arrival on comments (site_id, status, comment_id);
 create index comments_author on comments (site_id, author_key, comment_id);
 create index comments_address on comments (site_id, address_key, submitted_at);
+create index comments_replies on comments (site_id, parent_id) where parent_id is not null;
 create index comments_fingerprint on comments (site_id, fingerprint, submitted_at);
 create unique index comments_idempotency on comments (site_id, idempotency_key) where idempotency_key is not null;
 

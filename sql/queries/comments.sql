@@ -23,8 +23,8 @@ select
             limit draft.flood_limit
         ) as counted
     ) as recent,
-    same.by_author as repeats_by_author,
-    same.by_others as repeats_by_others,
+    repeated.by_author as repeats_by_author,
+    elsewhere.by_others as repeats_by_others,
     earlier.comment_id as earlier_id,
     earlier.request_hash as earlier_hash
 from unnest(
@@ -49,25 +49,23 @@ cross join lateral (
     ) as record
 ) as author
 cross join lateral (
-    select
-        count(*) filter (
-            where mine and submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
-        ) as by_author,
-        count(*) filter (
-            where not mine and submitted_at > draft.at - make_interval(secs => draft.copied_seconds)
-        ) as by_others
-    from (
-        select
-            submitted_at,
-            comments.author_key = draft.author_key and comments.page_id is not distinct from page.page_id as mine
-        from comments
+    select count(*) as by_author from (
+        select from comments
         where comments.site_id = draft.site_id and comments.fingerprint = draft.fingerprint
-            and submitted_at > draft.at
-                - make_interval(secs => greatest(draft.duplicate_seconds, draft.copied_seconds))
-        order by submitted_at desc
-        limit 200
+            and comments.author_key = draft.author_key and comments.page_id = page.page_id
+            and submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
+        limit 100
+    ) as own
+) as repeated
+cross join lateral (
+    select count(*) as by_others from (
+        select from comments
+        where comments.site_id = draft.site_id and comments.fingerprint = draft.fingerprint
+            and (comments.author_key, comments.page_id) is distinct from (draft.author_key, page.page_id)
+            and submitted_at > draft.at - make_interval(secs => draft.copied_seconds)
+        limit 100
     ) as alike
-) as same
+) as elsewhere
 order by draft.place;
 
 -- name: insert_comments
@@ -138,7 +136,7 @@ where judged_comments.site_id = $1 and id = $2;
 -- The approved comments of a page, newest first, after a place in the list.
 select comment_id as id, parent_id as parent, author, body, submitted_at as at
 from comments
-where site_id = $1 and page_id = $2 and status = 'approved' and ($3::uuid is null or comment_id < $3)
+where site_id = $1 and page_id = $2 and status = 'approved' and comment_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
 order by comment_id desc
 limit $4;
 
@@ -146,6 +144,6 @@ limit $4;
 -- The approved comments of a page, oldest first, after a place in the list.
 select comment_id as id, parent_id as parent, author, body, submitted_at as at
 from comments
-where site_id = $1 and page_id = $2 and status = 'approved' and ($3::uuid is null or comment_id > $3)
+where site_id = $1 and page_id = $2 and status = 'approved' and comment_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
 order by comment_id
 limit $4;

@@ -2,7 +2,7 @@
 -- Comments of one status, the riskiest first, after a place in the list.
 select id, page, page_title, author, body, status, at, risk, findings
 from judged_comments
-where site_id = $1 and status = $2 and ($3::uuid is null or (risk, id) < ($4::real, $3))
+where site_id = $1 and status = $2 and (risk, id) < (coalesce($4, 'infinity'::real), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
     and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
 order by risk desc, id desc
 limit $6;
@@ -11,7 +11,7 @@ limit $6;
 -- Comments of one status, newest first, after a place in the list.
 select id, page, page_title, author, body, status, at, risk, findings
 from judged_comments
-where site_id = $1 and status = $2 and ($3::uuid is null or id < $3)
+where site_id = $1 and status = $2 and id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
     and ($4::text is null or position(lower($4) in lower(body || ' ' || coalesce(author, ''))) > 0)
 order by id desc
 limit $5;
@@ -20,7 +20,7 @@ limit $5;
 -- Comments of one status, oldest first, after a place in the list.
 select id, page, page_title, author, body, status, at, risk, findings
 from judged_comments
-where site_id = $1 and status = $2 and ($3::uuid is null or id > $3)
+where site_id = $1 and status = $2 and id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
     and ($4::text is null or position(lower($4) in lower(body || ' ' || coalesce(author, ''))) > 0)
 order by id
 limit $5;

@@ -31,3 +31,11 @@ delete from credentials where site_id = $1 and secret_hash = $2;
 -- name: drop_expired_credentials
 -- Forgets sessions and tokens that have expired.
 delete from credentials where site_id = $1 and expires_at <= $2;
+
+-- name: set_password
+-- Gives a moderator another password.
+update moderators set password_hash = $3 where site_id = $1 and moderator_id = $2;
+
+-- name: drop_credentials_of
+-- Ends every session and token of a moderator.
+delete from credentials where site_id = $1 and moderator_id = $2;

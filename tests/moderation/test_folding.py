@@ -123,3 +123,10 @@ def test_any_text_folds(text: str) -> None:
     folded = fold(text)
     assert folded.plain == folded.plain.lower()
     assert fingerprint(text) == fingerprint(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("\u0926\u093f\u0928", "\u0926\u093e\u0928"), ("\u0e14\u0e35", "\u0e14\u0e39")]
+)
+def test_vowel_signs_make_another_text(one: str, other: str) -> None:
+    assert fingerprint(one) != fingerprint(other)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import timeit
 import unicodedata
 
 import pytest
@@ -53,3 +54,20 @@ def test_the_form_is_final_and_composed(text: str) -> None:
     assert unicodedata.is_normalized("NFC", stored)
     assert stored == stored.strip()
     assert "\n\n\n" not in stored
+
+
+@given(
+    st.lists(st.sampled_from("a\u0301\u0316\u0323\u0345\u0344\u05b0\u0f73\u3099"), min_size=33, max_size=200).map(
+        "".join
+    )
+)
+def test_long_rows_of_marks_are_put_in_the_order_that_nfc_gives_them(marks: str) -> None:
+    assert canonical("e" + marks) == unicodedata.normalize("NFC", "e" + marks)
+
+
+def test_marks_in_the_worst_order_cost_little_more_than_in_the_best() -> None:
+    def seconds(text: str) -> float:
+        return min(timeit.repeat(lambda: canonical(text), number=1, repeat=5))
+
+    best, worst = seconds("a" + "\u0316" * 8191 + "\u0301" * 8191), seconds("a" + "\u0301" * 8191 + "\u0316" * 8191)
+    assert worst < best * 20

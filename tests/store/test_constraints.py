@@ -129,15 +129,12 @@ async def test_a_comment_that_is_deleted_takes_findings_and_decisions_with_it(
         assert [row["comment_id"] for row in rows] == [stays.id]
 
 
-async def test_a_comment_that_was_answered_is_not_deleted_without_its_answers(
-    newsroom: Newsroom, sql: asyncpg.Connection[Any]
-) -> None:
+async def test_answers_stay_when_their_comment_is_deleted(newsroom: Newsroom, sql: asyncpg.Connection[Any]) -> None:
     parent = await newsroom.posted()
     answer = await newsroom.posted(parent=parent.id)
-    with pytest.raises(Foreign):
-        await sql.execute("delete from comments where comment_id = $1", parent.id)
-    await sql.execute("delete from comments where comment_id = any($1)", [parent.id, answer.id])
-    assert await sql.fetchval("select count(*) from comments") == 0
+    await sql.execute("delete from comments where comment_id = $1", parent.id)
+    [row] = await sql.fetch("select comment_id, parent_id, site_id from comments")
+    assert (row["comment_id"], row["parent_id"], row["site_id"]) == (answer.id, None, newsroom.site.id)
 
 
 async def test_a_name_belongs_to_one_page_of_a_site_and_one_site(
