@@ -27,7 +27,10 @@ def files() -> list[Path]:
     return [
         path
         for path in (*inside, *outside)
-        if path.is_file() and path.suffix in TEXTS and "__pycache__" not in path.parts and path.name != ".git"
+        if path.is_file()
+        and path.suffix in TEXTS
+        and "__pycache__" not in path.parts
+        and not path.name.startswith((".git", ".coverage", ".env"))  # not ours: the checkout's, a run's, an operator's
     ]
 
 
