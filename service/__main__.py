@@ -119,7 +119,7 @@ async def _run(given: argparse.Namespace, settings: Settings, url: str) -> int:
 
 
 async def _counts(given: argparse.Namespace, url: str, *, repair: bool) -> int:
-    wrong = await (commands.repair_counts if repair else commands.verify_counts)(url, commands.progress)
+    wrong = await (commands.repair_counts if repair else commands.verify_counts)(url)
     lines = [f"{page.key}: {page.kept} is kept, {page.true_count} is true" for page in wrong]
     if wrong:
         lines.append(f"{len(wrong)} mended" if repair else "Mend them: trecento counts repair")

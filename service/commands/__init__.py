@@ -1,6 +1,6 @@
 """What the commands do, once their arguments are read."""
 
-from service.commands.counting import progress, repair_counts, verify_counts
+from service.commands.counting import repair_counts, verify_counts
 from service.commands.judging import judge, read_policy
 from service.commands.people import add_moderator, create_token, set_password
 from service.commands.reaching import (
@@ -27,7 +27,6 @@ __all__ = [
     "migrate",
     "opened",
     "policy_history",
-    "progress",
     "reachable",
     "read_policy",
     "repair_counts",
