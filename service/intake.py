@@ -134,15 +134,22 @@ class Intake:
         try:
             await self._store_together(entries)
         except (DatabaseUnavailable, Overloaded) as error:
-            # Whether the commit arrived may be unknown: another try from here could store a comment twice.
-            for entry in entries:
-                _refuse(entry, type(error)(headers=dict(error.headers)))
+            _refuse_all(entries, error)
         except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
             if len(entries) == 1:
                 _refuse(entries[0], error)
                 return
-            for entry in entries:
-                await self._answer([entry])
+            await self._answer_each(entries)
+
+    async def _answer_each(self, entries: list[Entry]) -> None:
+        for place, entry in enumerate(entries):
+            try:
+                await self._store_together([entry])
+            except (DatabaseUnavailable, Overloaded) as error:
+                _refuse_all(entries[place:], error)  # or each would wait for the database as long as this one did
+                return
+            except Exception as error:  # noqa: BLE001 - as above
+                _refuse(entry, error)
 
     async def _store_together(self, entries: list[Entry]) -> None:
         known = await self._store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
@@ -164,11 +171,9 @@ class Intake:
             return
         try:
             counts = await self._store.add([item for _, item in judged])
-        except IdempotencyRace:
-            if len(judged) == 1:  # another process stored the key in the meantime: look again
-                await self._store_together([entry for entry, _ in judged])
-                return
-            raise
+        except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
+            await self._store_together([entry for entry, _ in judged])
+            return
         for entry, (draft, verdict, _) in judged:
             if draft.id not in counts:
                 _refuse(entry, PageClosed())
@@ -226,6 +231,12 @@ def _with_neighbours(facts: Facts, ahead: Counter[Hashable], draft: Draft) -> Fa
 def _give(entry: Entry, submitted: Submitted) -> None:
     if not entry.answer.done():
         entry.answer.set_result(submitted)
+
+
+def _refuse_all(entries: list[Entry], error: DatabaseUnavailable | Overloaded) -> None:
+    """Send everybody back: whether a commit arrived may be unknown, and another try from here could store it twice."""
+    for entry in entries:
+        _refuse(entry, type(error)(headers=dict(error.headers)))
 
 
 def _refuse(entry: Entry, error: Exception) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from service.app import new_id
@@ -208,3 +209,52 @@ async def test_a_lost_connection_is_said_to_each_and_stores_at_most_once(
     assert len({id(answer) for answer in answers}) == 3
     assert await sql.fetchval("select count(*) from comments") == 0
     assert (await intake.submit(court, draft(court, clock, "Afterwards", author=9))).status == "approved"
+
+
+async def test_a_database_that_goes_away_between_single_comments_is_asked_no_more(
+    court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    intake = Intake(CommentStore(database), Telemetry(), batches=1)
+    await sql.execute(
+        "create function leave() returns trigger language plpgsql as $$ begin"
+        " if new.body = 'Word number 2' then raise exception using errcode = 'admin_shutdown'; end if;"
+        " return new; end $$"
+    )
+    await sql.execute("create trigger leaves before insert on comments for each row execute function leave()")
+    bodies = ["Word number 0", "x" * 301, *(f"Word number {number}" for number in range(2, 40))]
+    drafts = [draft(court, clock, body, author=at, key=f"key-{at:02}") for at, body in enumerate(bodies)]
+    async with standstill(url):
+        waiting = [asyncio.create_task(intake.submit(court, one)) for one in drafts]
+        await until_blocked(url, 1)
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers[:2]] == ["Submitted", "CheckViolationError"]
+    assert {type(answer) for answer in answers[2:]} == {DatabaseUnavailable}
+    assert await sql.fetchval("select count(*) from comments") == 1
+
+
+async def test_of_a_batch_only_the_key_that_another_process_stores_at_this_moment_is_looked_up_again(
+    court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    intakes = [Intake(CommentStore(database), Telemetry(), batches=1) for _ in range(2)]
+    once = [
+        msgspec.structs.replace(draft(court, clock, "Once", author=77, key="key"), page="another page") for _ in intakes
+    ]
+    drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(40)]
+    await sql.execute(
+        "create function wait() returns trigger language plpgsql as $$ begin"
+        " perform pg_advisory_xact_lock(1); return new; end $$"
+    )
+    await sql.execute(
+        "create trigger waits after insert on comments for each row when (new.body = 'Once') execute function wait()"
+    )
+    await sql.execute("select pg_advisory_lock(1)")
+    others = asyncio.create_task(intakes[0].submit(court, once[0]))
+    await until_blocked(url, 1)
+    ours = [asyncio.create_task(intakes[1].submit(court, one)) for one in (*drafts, once[1])]
+    await until_blocked(url, 2)
+    await sql.execute("select pg_advisory_unlock(1)")
+    stored = await asyncio.gather(*ours)
+    assert stored[-1].id == (await others).id
+    assert dict(await sql.fetch("select key, approved_count from pages")) == {"page": 40, "another page": 1}
+    assert await sql.fetchval("select count(*) from comments") == 41
+    assert await sql.fetchval("select count(distinct xmin::text) from comments") == 3  # theirs, our first, the others
