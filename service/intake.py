@@ -73,6 +73,7 @@ class Intake:
         self._keys: set[Hashable] = set()
         self._under_way: set[asyncio.Task[None]] = set()
         self._closing = False
+        telemetry.gauge("waiting", lambda: len(self._waiting))
 
     async def submit(self, court: Court, draft: Draft) -> Submitted:
         """Return a draft as it was stored; one whose idempotency key came before as that one was.
@@ -174,6 +175,7 @@ class Intake:
         except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
             await self._store_together([entry for entry, _ in judged])
             return
+        self._telemetry.observe("batches", len(judged))
         for entry, (draft, verdict, _) in judged:
             if draft.id not in counts:
                 _refuse(entry, PageClosed())

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     MemberHandler = Callable[[web.Request, Holder], Awaitable[web.StreamResponse]]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+DESK = "/v1/desk/"
+"""Where writing is a moderator's act, which the log keeps as it keeps failures; all else is in the numbers alone."""
 MINUTE = 60.0
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -95,15 +97,21 @@ def observe(
         request[ADDRESS] = client_address(peer, request.headers.getall("X-Forwarded-For", []), proxies)
         resource = request.match_info.route.resource
         route = resource.canonical if resource else "unknown"
-        with structlog.contextvars.bound_contextvars(request=request_id):
-            try:
-                response = await handler(request)
-            except Exception as error:  # noqa: BLE001 - the outermost door: nothing leaves but a problem
-                response = problem(_refusal(error), f"urn:uuid:{request_id}")
-            seconds = monotonic() - started
-            telemetry.requests.labels(request.method if resource else "any", route, response.status).inc()
-            telemetry.seconds.labels(route).observe(seconds)
-            log.info("request", method=request.method, route=route, status=response.status, ms=round(seconds * 1000, 2))
+        try:
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001 - the outermost door: nothing leaves but a problem
+            response = problem(_refusal(error, request_id), f"urn:uuid:{request_id}")
+        seconds = monotonic() - started
+        telemetry.answered(request.method if resource else "any", route, response.status, seconds)
+        if response.status >= Internal.status or (route.startswith(DESK) and request.method not in SAFE):
+            log.info(
+                "request",
+                request=request_id,
+                method=request.method,
+                route=route,
+                status=response.status,
+                ms=round(seconds * 1000, 2),
+            )
         if not response.prepared:
             response.headers.update({**HEADERS, **(SHARED_HEADERS if SHARED in request else {})})
             response.headers["X-Request-Id"] = request_id
@@ -112,11 +120,11 @@ def observe(
     return middleware
 
 
-def _refusal(error: Exception) -> Refusal:
+def _refusal(error: Exception, request_id: str) -> Refusal:
     match error:
         case Refusal():
             if error.__cause__ is not None and error.status >= Internal.status:
-                log.warning("away", problem=error.slug, error=type(error.__cause__).__name__)
+                log.warning("away", request=request_id, problem=error.slug, error=type(error.__cause__).__name__)
             return error
         case web.HTTPMethodNotAllowed():
             return MethodNotAllowed(headers={"Allow": ", ".join(sorted(error.allowed_methods))})
@@ -125,7 +133,7 @@ def _refusal(error: Exception) -> Refusal:
         case web.HTTPNotFound():
             return NotFound()
         case _:
-            log.error("unexpected", error=type(error).__name__, places=places(error))
+            log.error("unexpected", request=request_id, error=type(error).__name__, places=places(error))
             return Internal()
 
 

@@ -73,6 +73,7 @@ async def test_nothing_of_a_failure_leaves_the_house(service: Service, sql: asyn
     refused(answer, 500, "internal")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     [unexpected] = [line for line in lines if line["log_level"] == "error"]
+    assert {line["request"] for line in lines} == {answer.headers["X-Request-Id"]}
     assert unexpected["error"] == "CheckViolationError"
     assert any("store/comments.py" in place for place in unexpected["places"])
     for told in (answer.body.decode(), json.dumps(lines)):
@@ -99,7 +100,9 @@ async def test_a_schema_that_broke_is_told_as_our_mistake(
     assert (await service.ask("GET", "/health/live")).status == 200
 
 
-async def test_the_log_holds_no_text_no_address_and_no_token(serve: Callable[..., Any], url: str, clock: Clock) -> None:
+async def test_the_log_tells_failures_and_the_desks_writes_and_holds_no_text_no_address_and_no_token(
+    serve: Callable[..., Any], url: str, clock: Clock, sql: asyncpg.Connection[Any]
+) -> None:
     async with serve(trusted_proxies="127.0.0.1") as service:
         ada = Moderator(service, await hire(url, clock))
         with capture_logs() as lines:
@@ -112,10 +115,17 @@ async def test_the_log_holds_no_text_no_address_and_no_token(serve: Callable[...
             await service.ask("POST", "/v1/desk/session", json={"name": "hidden-name", "password": "hidden-password"})
             await ada.ask("GET", "queue", params={"q": "hidden-words"}, headers=headers)
             await ada.ask("GET", "comments/hidden-id")
+            await ada.ask("POST", "decisions", json={"decisions": [{"comment": "hidden-id", "action": "approve"}]})
+            await sql.execute("alter table pages rename column approved_count to gone")
+            await service.ask("GET", "/v1/counts?page=hidden-page")
         told = json.dumps(lines)
-        assert len(lines) == 8
-        assert {line["event"] for line in lines} == {"request"}
-        assert set(lines[0]) == {"event", "log_level", "method", "route", "status", "ms"}
+        assert [(line["event"], line.get("route"), line.get("status")) for line in lines] == [
+            ("request", "/v1/desk/session", 401),
+            ("request", "/v1/desk/decisions", 400),
+            ("unexpected", None, None),
+            ("request", "/v1/counts", 500),
+        ]
+        assert set(lines[0]) == {"event", "log_level", "request", "method", "route", "status", "ms"}
         for secret in ("hidden", "203.0.113.77", "127.0.0.1", ada.token, "Ada"):
             assert secret not in told
 

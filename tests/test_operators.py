@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from tests.newsroom import held, shown
+from tests.test_telemetry import samples
 
 if TYPE_CHECKING:
     import asyncpg
@@ -39,11 +38,7 @@ async def test_the_numbers_are_those_of_what_happened(service: Service) -> None:
     await service.ask("GET", "/v1/desk/comments/7")
     answer = await service.ask("GET", "/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    numbers = {
-        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.body.decode())
-        for sample in family.samples
-    }
+    numbers = samples(answer.body)
     requests = "trecento_requests_total"
     assert numbers["trecento_comments_total", "approved"] == 2
     assert numbers["trecento_comments_total", "held"] == 1
@@ -58,4 +53,6 @@ async def test_the_numbers_are_those_of_what_happened(service: Service) -> None:
     assert numbers[requests, "any", "unknown", "404"] == 1
     assert numbers[requests, "any", "unknown", "405"] == 1
     assert numbers["trecento_request_seconds_count", "/v1/comments"] == 5
+    assert numbers["trecento_batch_comments_sum",] == 4
+    assert numbers["trecento_waiting_comments",] == 0
     assert not [name for name in numbers if "failures_total" in name[0]]
