@@ -20,6 +20,7 @@ select
             select from comments as recent
             where recent.site_id = draft.site_id and recent.address_key = draft.address_key
                 and recent.submitted_at > draft.at - make_interval(secs => draft.flood_seconds)
+                and recent.submitted_at < draft.at + make_interval(secs => draft.flood_seconds) -- a clock set back
             limit draft.flood_limit
         ) as counted
     ) as recent,
