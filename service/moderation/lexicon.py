@@ -44,7 +44,7 @@ class Lexicon:
             return ()
         pieces = {(*folded.span(start, end), entry.word): entry for start, end, entry in matches}
         return tuple(
-            Hit(start, end, word, entry.category, entry.severity)
+            Hit(start, end, word, entry.category, severity(entry, folded.source[start:end]))
             for (start, end, word), entry in sorted(pieces.items(), key=itemgetter(0))
             if plausible(word, folded.source[start:end])
         )
@@ -62,3 +62,12 @@ def plausible(word: str, source: str) -> bool:
         return not source.isascii()
     native = CYRILLIC.fullmatch(source) and not TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
     return not native
+
+
+PRINTED = re.compile("(?:bull|horse|dog)?[a-z]?[-\u2010-\u2015]{2,}", re.IGNORECASE)
+"""The initial and hyphens, which is how newspapers print a word they do not spell out (the AP Stylebook's rule)."""
+
+
+def severity(entry: Entry, source: str) -> Severity:
+    """Return how bad a word is as it stands there: a strong one is mild where newspapers would print it so."""
+    return "mild" if entry.severity == "strong" and PRINTED.fullmatch(source) else entry.severity

@@ -101,8 +101,17 @@ class Spellings:
         return not self.ordinary.isdisjoint(words)
 
     def everyday(self, pieces: Iterable[str]) -> bool:
-        """Say whether every piece is a word that people write, so that together they are no broken-up word."""
-        return all(collapse(piece) in self.ordinary and (len(piece) > 1 or piece in LONE) for piece in pieces)
+        """Say whether every piece is a word that people write, so that together they are no broken-up word.
+
+        A number before a word, as in "a 5-hit shutout", counts things and is no letter of it.
+        """
+        first, *others = pieces
+        if first.isdigit() and others and all(map(self._word, others)):
+            return True
+        return all(map(self._word, (first, *others)))
+
+    def _word(self, piece: str) -> bool:
+        return collapse(piece) in self.ordinary and (len(piece) > 1 or piece in LONE)
 
     def harmless(self, words: Sequence[str], first: int, last: int) -> bool:
         """Say whether the words from `first` to `last` are part of a phrase in which they mean nothing bad."""

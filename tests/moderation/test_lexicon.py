@@ -191,6 +191,51 @@ def test_innocent_words_are_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    in_lines(
+        """
+        You will kill yourself laughing | Don't kill yourself over it | he was trying to kill yourself |
+        enough rope to hang yourself | if you kill yourself who feeds the cat | you kill yourselves with this diet |
+        the isle of Lesbos | l'isola di Lesbo | substantia nigra | Senator Coons | mentally retarded offenders |
+        Kiké Hernández | a ham-fisted attempt | a 5-hit shutout | the 5-hole | Nikka whisky | Chow Tai Fook
+        """
+    ),
+)
+def test_a_name_a_term_or_a_figure_of_speech_is_no_insult(text: str) -> None:
+    assert not flagged(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    in_lines(
+        """
+        kill yourself | Go kill yourself | please just kill yourself | why don't you kill yourself |
+        you should kill yourself | I hope you kill yourself | try to kill yourself | I will watch you kill yourself |
+        kill yourself with a gun | all of you kill yourselves | why don't you kill yourselves | a-5-5 | sh-1-t |
+        that coon | lezbos | retarded
+        """
+    ),
+)
+def test_what_excuses_it_there_excuses_it_nowhere_else(text: str) -> None:
+    assert flagged(text)
+
+
+@pytest.mark.parametrize("text", ["f---", "F------", "f——", "s---", "bull----", "bulls---", "b----"])
+def test_a_word_that_is_printed_as_newspapers_print_it_is_mild(text: str) -> None:
+    assert [hit.severity for hit in LEXICON.hits(fold(f"What a load of {text} today"))] == ["mild"]
+
+
+@pytest.mark.parametrize("text", ["f---ing", "f--k", "sh--", "f***", "a--hole", "n-----", "as---oles"])
+def test_more_than_an_initial_before_hyphens_is_the_word_itself_and_so_is_a_slur(text: str) -> None:
+    assert flagged(f"What a load of {text} today")
+
+
+@pytest.mark.parametrize("text", ["pendejo", "asshat", "assclown", "badass", "wigger", "lesbo"])
+def test_what_is_said_in_jest_or_in_half_a_continent_is_mild(text: str) -> None:
+    assert {hit.severity for hit in LEXICON.hits(fold(text))} == {"mild"}
+
+
+@pytest.mark.parametrize(
     ("text", "severity"),
     [
         ("Du Arschloch", "strong"), ("Scheißpolitik", "strong"), ("diese Kanaken", "slur"),
