@@ -11,13 +11,16 @@ import uuid_utils
 from aiohttp import web
 
 from service import wire
+from service.answers import Answers
 from service.assets import PAGE_HEADERS, Assets
 from service.comments import Comments
+from service.counts import Counts
 from service.desk import Desk
 from service.identity import Identity
 from service.intake import Intake
 from service.judges import Judges
-from service.middleware import RateLimiter, members, observe, own_pages, preflight, rated, shared
+from service.listener import Listener
+from service.middleware import RateLimiter, kept, members, observe, own_pages, preflight, rated, shared
 from service.moderators import Moderators
 from service.operators import Operators
 from service.postgres import Database
@@ -64,11 +67,15 @@ def build(
     identity = Identity(IdentityStore(database), settings.key(), now)
     judges = Judges(SiteStore(database), lexicon, monotonic)
     store = CommentStore(database)
-    intake = Intake(store, telemetry)
-    comments = Comments(store, PageStore(database), intake, identity, now=now, new_id=new_id)
+    counts = Counts(PageStore(database))
+    answers = Answers()
+    counts.watch(answers.drop, answers.clear)
+    listener = Listener(url, counts)
+    intake = Intake(store, counts, telemetry)
+    comments = Comments(store, counts, intake, identity, now=now, new_id=new_id)
     routes = table(
-        Readers(comments, judges),
-        Desk(Moderators(DeskStore(database), now=now), identity, judges),
+        Readers(comments, judges, answers),
+        Desk(Moderators(DeskStore(database), counts, now=now), identity, judges),
         Operators(database, telemetry),
         Assets(),
     )
@@ -77,7 +84,10 @@ def build(
         "/v1/desk/session": RateLimiter(SIGN_INS_PER_MINUTE, monotonic),
     }
     application = web.Application(
-        middlewares=[observe(telemetry, settings.proxies, monotonic=monotonic, new_request_id=lambda: str(uuid4()))]
+        middlewares=[
+            kept(answers),
+            observe(telemetry, settings.proxies, monotonic=monotonic, new_request_id=lambda: str(uuid4())),
+        ]
     )
     document = openapi(routes)
 
@@ -96,10 +106,12 @@ def build(
 
     async def connected(_application: web.Application) -> AsyncIterator[None]:
         await database.open()
+        await listener.open()
         try:
             yield
             await intake.close()
         finally:
+            await listener.close()
             await database.close()
 
     application.cleanup_ctx.append(connected)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from service.counts import Counts
     from service.identity import Identity
     from service.intake import Intake
     from service.judges import Court
     from service.store.comments import CommentStore, Shown, Submitted
-    from service.store.pages import PageStore
 
 MEASURED = 16_384
 """Code points over which a text is not brought into its canonical form: that would hold everybody else up."""
@@ -39,11 +39,12 @@ class Submission(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """A piece of a page's list of comments."""
+    """A piece of a page's list of comments; `lasting` until the page changes, or not when a change may be missed."""
 
     approved: int
     comments: list[Shown]
     after: UUID | None
+    lasting: bool
 
 
 class Comments:
@@ -52,7 +53,7 @@ class Comments:
     def __init__(
         self,
         store: CommentStore,
-        pages: PageStore,
+        counts: Counts,
         intake: Intake,
         identity: Identity,
         *,
@@ -60,7 +61,7 @@ class Comments:
         new_id: Callable[[datetime], UUID],
     ) -> None:
         self._store = store
-        self._pages = pages
+        self._counts = counts
         self._intake = intake
         self._identity = identity
         self._now = now
@@ -105,14 +106,13 @@ class Comments:
         self, site: int, key: str, order: Literal["newest", "oldest"], after: UUID | None, limit: int
     ) -> Thread:
         """Return approved comments of a page, and where the list goes on."""
-        page = await self._pages.page(site, key)
-        if page is None:
-            return Thread(0, [], None)
-        comments = await self._store.thread(site, page.page_id, order, after, limit + 1)
-        more = len(comments) > limit
-        return Thread(page.count, comments[:limit], comments[limit - 1].id if more else None)
+        era = self._counts.era
+        found = await self._store.thread(site, key, order, after, limit + 1)
+        lasting = self._counts.settled(site, key, found.tally, era)
+        more = len(found.comments) > limit
+        last = found.comments[limit - 1].id if more else None
+        return Thread(found.tally.approved, found.comments[:limit], last, lasting)
 
-    async def counts(self, site: int, keys: Sequence[str]) -> dict[str, int]:
-        """Return the number of approved comments of each page, 0 for one that nobody has commented on."""
-        known = await self._pages.counts(site, keys)
-        return {key: known.get(key, 0) for key in keys}
+    async def counts(self, site: int, keys: Sequence[str]) -> tuple[dict[str, int], bool]:
+        """Return the number of approved comments of each page, and whether that lasts until one of them changes."""
+        return await self._counts.of(site, keys)

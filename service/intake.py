@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from service.counts import page
 from service.errors import DatabaseUnavailable, IdempotencyKeyReused, Overloaded, PageClosed, ParentNotFound
 from service.store.comments import IdempotencyRace, Judged, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from service.counts import Counts
     from service.judges import Court
     from service.model import Draft, Facts
     from service.store.comments import CommentStore, Known
@@ -57,6 +59,7 @@ class Intake:
     def __init__(
         self,
         store: CommentStore,
+        counts: Counts,
         telemetry: Telemetry,
         *,
         batch: int = BATCH,
@@ -64,6 +67,7 @@ class Intake:
         waiting: int = WAITING,
     ) -> None:
         self._store = store
+        self._counts = counts
         self._telemetry = telemetry
         self._batch = batch
         self._batches = batches
@@ -171,17 +175,18 @@ class Intake:
         if not judged:
             return
         try:
-            counts = await self._store.add([item for _, item in judged])
+            tallies = await self._store.add([item for _, item in judged])
         except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
             await self._store_together([entry for entry, _ in judged])
             return
         self._telemetry.observe("batches", len(judged))
         for entry, (draft, verdict, _) in judged:
-            if draft.id not in counts:
+            if draft.id not in tallies:
                 _refuse(entry, PageClosed())
                 continue
             self._telemetry.judged(verdict)
-            _give(entry, Submitted.of(draft, verdict, counts[draft.id]))
+            self._counts.learn(page(draft.site, draft.page), tallies[draft.id])
+            _give(entry, Submitted.of(draft, verdict, tallies[draft.id].approved))
 
     async def _settled(self, entry: Entry, known: Known) -> bool:
         """Answer what needs no judging, and say whether it was that."""

@@ -19,7 +19,7 @@ from service.errors import (
 )
 from service.identity import client_address, subscriber
 from service.telemetry import places
-from service.wire import ADDRESS, from_own_page, problem, secret_of
+from service.wire import ADDRESS, HEADERS, SHARED_HEADERS, from_own_page, problem, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Middleware
 
+    from service.answers import Answers
     from service.identity import Identity
     from service.store.identity import Holder
     from service.telemetry import Telemetry
@@ -34,18 +35,11 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
     MemberHandler = Callable[[web.Request, Holder], Awaitable[web.StreamResponse]]
 
+ASKING = frozenset({"GET", "HEAD"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 DESK = "/v1/desk/"
 """Where writing is a moderator's act, which the log keeps as it keeps failures; all else is in the numbers alone."""
 MINUTE = 60.0
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
-SHARED_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
-}
 SHARED = web.RequestKey("shared", bool)
 """Whether pages of any origin may read the answer."""
 log = structlog.get_logger()
@@ -116,6 +110,19 @@ def observe(
             response.headers.update({**HEADERS, **(SHARED_HEADERS if SHARED in request else {})})
             response.headers["X-Request-Id"] = request_id
         return response
+
+    return middleware
+
+
+def kept(answers: Answers) -> Middleware:
+    """Return the middleware before all others: what is kept is sent at once."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = answers.get(request.raw_path)
+        if answer is None or request.method not in ASKING:
+            return await handler(request)
+        return answer.to(request)
 
     return middleware
 

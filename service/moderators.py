@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from service.counts import page
 from service.errors import DecisionConflict, NotFound, NothingToRestore
 from service.store.desk import Place, Ruling
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from service.counts import Counts
     from service.model import Status
     from service.store.desk import Decision, DeskStore, Examined, Order, Queued
     from service.store.identity import Holder
@@ -46,8 +48,9 @@ def rule(action: Action, expected: Status | None, reason: str | None, note: str 
 class Moderators:
     """The desk's side of the service."""
 
-    def __init__(self, store: DeskStore, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: DeskStore, counts: Counts, *, now: Callable[[], datetime]) -> None:
         self._store = store
+        self._counts = counts
         self._now = now
 
     async def queue(
@@ -74,7 +77,9 @@ class Moderators:
 
         Raises NotFound, DecisionConflict or NothingToRestore.
         """
-        status = await self._store.decide(holder.site_id, comment, holder.id, self._now(), decide)
-        if status is None:
+        decided = await self._store.decide(holder.site_id, comment, holder.id, self._now(), decide)
+        if decided is None:
             raise NotFound("There is no such comment.")
-        return status
+        if decided.page is not None:
+            self._counts.learn(page(holder.site_id, decided.page), decided.tally)
+        return decided.status

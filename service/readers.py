@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from service import wire
 from service.comments import Submission
+from service.counts import page
 from service.errors import CommentDuplicate, CommentRejected, Malformed, OriginNotAllowed
 from service.model import Span, Status
 from service.moderation.explain import for_author
@@ -20,6 +21,7 @@ from service.wire import Author, Limit, SiteName
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from service.answers import Answer, Answers
     from service.comments import Comments
     from service.judges import Judges
     from service.store.comments import Submitted
@@ -29,6 +31,9 @@ BODY_BYTES = 131_072
 """Enough for any comment of 300 characters, and for one far over that to be told its length."""
 
 COUNTS_CACHE = "public, max-age=1, s-maxage=2, stale-while-revalidate=10, stale-if-error=86400"
+UNSURE_CACHE = "public, max-age=0, stale-if-error=86400"
+"""While changes may be missed: every count comes from storage, and should do so for the next reader too."""
+SHOWN = {"Content-Type": wire.JSON, **wire.HEADERS, **wire.SHARED_HEADERS}
 TITLE, NAME = 300, 60
 """Code points, as the tables hold them."""
 IDEMPOTENCY_KEY = re.compile("[!-~]{1,200}")
@@ -114,9 +119,10 @@ class CountsReply(Struct, frozen=True):
 class Readers:
     """Handlers for page scripts."""
 
-    def __init__(self, comments: Comments, judges: Judges) -> None:
+    def __init__(self, comments: Comments, judges: Judges, answers: Answers) -> None:
         self._comments = comments
         self._judges = judges
+        self._answers = answers
 
     async def submit(self, request: web.Request) -> web.Response:
         """Submit a comment: 201 when it is shown, 202 when a moderator looks at it first."""
@@ -142,14 +148,18 @@ class Readers:
         )
         return answer(submitted, request.headers.get("Accept-Language", "").partition(",")[0].strip())
 
-    async def thread(self, request: web.Request) -> web.Response:
+    async def thread(self, request: web.Request) -> web.StreamResponse:
         """List the comments of a page, newest or oldest first."""
+        answer = await self._answers.of(request.raw_path, lambda: self._thread(request))
+        return answer.to(request)
+
+    async def _thread(self, request: web.Request) -> Answer:
         query = wire.read_query(request, ThreadQuery)
-        page = _page(query.page, "?page")
-        court = await self._judges.of(query.site)
-        thread = await self._comments.thread(court.site.id, page, query.sort, query.after, query.limit)
+        key = _page(query.page, "?page")
+        site = (await self._judges.of(query.site)).site.id
+        thread = await self._comments.thread(site, key, query.sort, query.after, query.limit)
         found = ThreadReply(
-            page=page,
+            page=key,
             count=thread.approved,
             comments=[
                 ThreadComment(
@@ -163,16 +173,23 @@ class Readers:
             ],
             next=thread.after,
         )
-        return wire.cached(request, wire.ENCODER.encode(found), wire.JSON, {"Cache-Control": "no-cache"})
+        answer = self._answers.made("/v1/comments", wire.ENCODER.encode(found), {**SHOWN, "Cache-Control": "no-cache"})
+        if thread.lasting:
+            self._answers.keep(request.raw_path, answer, [page(site, key)])
+        return answer
 
-    async def counts(self, request: web.Request) -> web.Response:
+    async def counts(self, request: web.Request) -> web.StreamResponse:
         """Count the comments of up to 100 pages."""
         query = wire.read_query(request, CountsQuery)
-        pages = {asked: _page(asked, "?page") for asked in query.page}
-        court = await self._judges.of(query.site)
-        counts = await self._comments.counts(court.site.id, list(set(pages.values())))
-        found = CountsReply({asked: counts[page] for asked, page in pages.items()})
-        return wire.cached(request, wire.ENCODER.encode(found), wire.JSON, {"Cache-Control": COUNTS_CACHE})
+        keys = {asked: _page(asked, "?page") for asked in query.page}
+        site = (await self._judges.of(query.site)).site.id
+        counts, lasting = await self._comments.counts(site, list(set(keys.values())))
+        found = CountsReply({asked: counts[key] for asked, key in keys.items()})
+        caching = COUNTS_CACHE if lasting else UNSURE_CACHE
+        answer = self._answers.made("/v1/counts", wire.ENCODER.encode(found), {**SHOWN, "Cache-Control": caching})
+        if lasting:
+            self._answers.keep(request.raw_path, answer, {page(site, key) for key in keys.values()})
+        return answer.to(request)
 
 
 def answer(submitted: Submitted, language: str) -> web.Response:

@@ -23,6 +23,14 @@ PROBLEM = "application/problem+json"
 BODY_SECONDS = 30
 PATIENCE_BYTES = 16 * 2**20
 """What is read of a body that is too large, so that its sender is there to hear so."""
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+SHARED_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
+}
 ENCODER = msgspec.json.Encoder()
 ADDRESS = web.RequestKey("address", str)
 """The address of the client, as far as proxies can be believed."""

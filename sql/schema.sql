@@ -138,6 +138,7 @@ create table pages (
     approved_count integer not null default 0,
     closed_at timestamp with time zone,
     created_at timestamp with time zone not null,
+    revision bigint not null default 0,
     constraint pages_pkey PRIMARY KEY (site_id, page_id),
     constraint pages_site_id_key_key UNIQUE (site_id, key),
     constraint pages_approved_count_check CHECK ((approved_count >= 0)),

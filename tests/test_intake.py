@@ -12,12 +12,14 @@ import msgspec
 import pytest
 
 from service.app import new_id
+from service.counts import Counts
 from service.errors import DatabaseUnavailable, Overloaded
 from service.intake import Intake
 from service.judges import Judges
 from service.model import Draft
 from service.moderation.text import fingerprint
 from service.store.comments import CommentStore
+from service.store.pages import PageStore
 from service.store.sites import SiteStore
 from service.telemetry import Telemetry
 
@@ -38,7 +40,7 @@ async def court(database: Database, lexicon: Lexicon, clock: Clock) -> Court:
 
 @pytest.fixture
 async def intake(database: Database) -> Intake:
-    return Intake(CommentStore(database), Telemetry())
+    return Intake(CommentStore(database), Counts(PageStore(database)), Telemetry())
 
 
 def draft(court: Court, clock: Clock, body: str, *, author: int = 0, key: str | None = None) -> Draft:
@@ -114,7 +116,7 @@ async def test_one_bad_row_fails_alone(
 async def test_too_many_are_told_at_once_and_the_others_are_stored(
     court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
 ) -> None:
-    intake = Intake(CommentStore(database), Telemetry(), batch=2, batches=1, waiting=3)
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=2, batches=1, waiting=3)
     async with standstill(url):
         waiting = [
             asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
@@ -131,7 +133,7 @@ async def test_too_many_are_told_at_once_and_the_others_are_stored(
 async def test_who_hangs_up_takes_nobody_along(
     court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
 ) -> None:
-    intake = Intake(CommentStore(database), Telemetry(), batches=1)
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batches=1)
     async with standstill(url):
         first = asyncio.create_task(intake.submit(court, draft(court, clock, "Under way", author=1)))
         await until_blocked(url, 1)
@@ -149,7 +151,7 @@ async def test_who_hangs_up_takes_nobody_along(
 async def test_closing_answers_everybody_who_waits(
     court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
 ) -> None:
-    intake = Intake(CommentStore(database), Telemetry(), batch=1, batches=1)
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=1, batches=1)
     async with standstill(url):
         waiting = [
             asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
@@ -184,7 +186,7 @@ async def test_the_same_key_at_the_same_time_is_one_comment(
     court: Court, clock: Clock, database: Database, sql: asyncpg.Connection[Any]
 ) -> None:
     # Two intakes stand for two processes: neither knows what the other has under way.
-    intakes = [Intake(CommentStore(database), Telemetry()) for _ in range(2)]
+    intakes = [Intake(CommentStore(database), Counts(PageStore(database)), Telemetry()) for _ in range(2)]
     drafts = [draft(court, clock, "Once", key="key") for _ in range(6)]
     stored = await asyncio.gather(*(intakes[number % 2].submit(court, one) for number, one in enumerate(drafts)))
     assert len({one.id for one in stored}) == 1

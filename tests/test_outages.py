@@ -168,7 +168,7 @@ async def test_a_database_that_says_nothing_any_more_is_not_waited_for_without_e
     async with asyncio.timeout(PATIENCE):
         answers = [
             await service.post("While it is silent", headers=headers),
-            await service.ask("GET", "/v1/counts?page=page"),
+            await service.ask("GET", "/v1/counts?page=never-asked"),
             await service.ask("GET", "/health/ready"),
         ]
     for answer in answers:
@@ -189,7 +189,7 @@ async def test_when_every_connection_is_busy_the_next_request_is_told_so(
     async with asyncio.timeout(PATIENCE):
         async with sql.transaction():
             await sql.execute("lock table pages in access exclusive mode")
-            busy = [asyncio.ensure_future(service.ask("GET", "/v1/counts?page=page")) for _ in range(10)]
+            busy = [asyncio.ensure_future(service.ask("GET", f"/v1/counts?page={number}")) for number in range(10)]
             refused = await until(lambda: service.ask("GET", "/health/ready"), 503)
             assert refused.json["type"] == "/problems/overloaded"
             assert int(refused.headers["Retry-After"]) > 0

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from service.model import Facts, Status
+from service.store.pages import NOBODY, Tally
 from service.store.rows import Findings, read
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Submitted(Struct, frozen=True, kw_only=True):
         )
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class Shown(NamedTuple):
     """A comment as everybody sees it."""
 
     id: UUID
@@ -78,6 +79,13 @@ class Shown(Struct, frozen=True, kw_only=True):
     author: str | None
     body: str
     at: datetime
+
+
+class Listed(NamedTuple):
+    """A piece of a page's list."""
+
+    tally: Tally
+    comments: list[Shown]
 
 
 class IdempotencyRace(Exception):  # noqa: N818 - a signal to read again, not a fault
@@ -109,8 +117,8 @@ class CommentStore:
         )
         return [_known(row) for row in rows]
 
-    async def add(self, judged: Sequence[Judged]) -> dict[UUID, int]:
-        """Store judged drafts in one transaction; return, for each that was stored, its page's count.
+    async def add(self, judged: Sequence[Judged]) -> dict[UUID, Tally]:
+        """Store judged drafts in one transaction; return, for each that was stored, what its page shows now.
 
         A draft for a closed page is left out of what is returned.
 
@@ -153,7 +161,7 @@ class CommentStore:
             if error.constraint_name == "comments_idempotency":
                 raise IdempotencyRace from error
             raise
-        return {row["comment_id"]: row["approved_count"] for row in rows}
+        return {row["comment_id"]: Tally(row["approved_count"], row["revision"]) for row in rows}
 
     async def submitted(self, site: int, comment: UUID) -> Submitted | None:
         """Return a stored comment as it was answered when it came."""
@@ -161,10 +169,14 @@ class CommentStore:
         return read(row, Submitted) if row else None
 
     async def thread(
-        self, site: int, page: UUID, order: Literal["newest", "oldest"], after: UUID | None, limit: int
-    ) -> list[Shown]:
-        """Return approved comments of a page after a place in the list."""
-        return [read(row, Shown) for row in await self._database.all(f"thread_{order}", site, page, after, limit)]
+        self, site: int, key: str, order: Literal["newest", "oldest"], after: UUID | None, limit: int
+    ) -> Listed:
+        """Return approved comments of a page after a place in the list, and what the page shows at that moment."""
+        rows = await self._database.all(f"thread_{order}", site, key, after, limit)
+        if not rows:
+            return Listed(NOBODY, [])
+        comments = [Shown(*row[2:]) for row in rows if row["id"]]
+        return Listed(Tally(rows[0]["count"], rows[0]["revision"]), comments)
 
 
 def _known(row: Record) -> Known:

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.model import Status
+from service.store.pages import NOBODY, Tally
 from service.store.rows import Findings, read
 
 if TYPE_CHECKING:
@@ -65,6 +66,14 @@ class Ruling(NamedTuple):
     note: str | None
 
 
+class Decided(NamedTuple):
+    """The status after a decision, and the page with what it shows now where that has changed."""
+
+    status: Status
+    page: str | None = None
+    tally: Tally = NOBODY
+
+
 class Place(NamedTuple):
     """Where a list goes on: after this comment, which has this risk."""
 
@@ -108,8 +117,8 @@ class DeskStore:
         moderator: UUID,
         at: datetime,
         rule: Callable[[Status, list[Decision]], Ruling | None],
-    ) -> Status | None:
-        """Let `rule` decide while nobody else can; return the status after it, None for no such comment.
+    ) -> Decided | None:
+        """Let `rule` decide while nobody else can; return what came of it, None for no such comment.
 
         `rule` is given the status and the history, and returns None to leave everything as it is; what it raises
         leaves everything as it is too.
@@ -121,10 +130,10 @@ class DeskStore:
             history = [read(line, Decision) for line in await session.all("history", site, comment)]
             ruling = rule(row["status"], history)
             if ruling is None:
-                return read(row, _Locked).status
-            await session.one("record_decision", site, comment, ruling.before, ruling.after, moderator, *ruling[2:], at)
-            return ruling.after
-
-
-class _Locked(Struct):
-    status: Status
+                return Decided(row["status"])
+            recorded = await session.one(
+                "record_decision", site, comment, ruling.before, ruling.after, moderator, *ruling[2:], at
+            )
+            if recorded is None or recorded["key"] is None:
+                return Decided(ruling.after)
+            return Decided(ruling.after, recorded["key"], Tally(recorded["count"], recorded["revision"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from service.postgres import Database
 
 
-class Page(Struct, frozen=True, kw_only=True):
-    """A page that has been commented on."""
+class Tally(NamedTuple):
+    """The approved comments of a page, and how often that has changed."""
 
-    page_id: UUID
-    count: int
+    approved: int
+    revision: int
+
+
+NOBODY = Tally(0, 0)
+"""What a page shows that nobody has commented on."""
 
 
 class PageCount(Struct, frozen=True, kw_only=True):
@@ -39,14 +43,10 @@ class PageStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, site: int, key: str) -> Page | None:
-        """Return a page by its key."""
-        row = await self._database.one("page", site, key)
-        return read(row, Page) if row else None
-
-    async def counts(self, site: int, keys: Sequence[str]) -> dict[str, int]:
-        """Return the number of approved comments of each page that is known."""
-        return {row["key"]: row["count"] for row in await self._database.all("counts", site, keys)}
+    async def counts(self, site: int, keys: Sequence[str]) -> dict[str, Tally]:
+        """Return what each page shows; one that nobody has commented on is left out."""
+        rows = await self._database.all("counts", site, keys)
+        return {row["key"]: Tally(row["count"], row["revision"]) for row in rows}
 
     async def close(self, site: int, key: str, page: UUID, at: datetime) -> None:
         """Close a page to new comments; one that nobody has commented on is made, with the id that is given."""

@@ -83,18 +83,19 @@ with draft as (
     )
 ),
 page as (
-    insert into pages (site_id, page_id, key, title, approved_count, created_at)
+    insert into pages (site_id, page_id, key, title, approved_count, revision, created_at)
     select
         site_id, (array_agg(comment_id))[1], page_key, min(title), count(*) filter (where status = 'approved'),
-        min(submitted_at)
+        bool_or(status = 'approved')::int, min(submitted_at)
     from draft
     group by site_id, page_key
     order by site_id, page_key
     on conflict (site_id, key) do update
     set approved_count = pages.approved_count + excluded.approved_count,
+        revision = pages.revision + excluded.revision,
         title = coalesce(pages.title, excluded.title)
     where pages.closed_at is null
-    returning site_id, page_id, key, approved_count
+    returning site_id, page_id, key, approved_count, revision
 ),
 stored as (
     insert into comments (
@@ -121,8 +122,22 @@ found as (
 decided as (
     insert into decisions (site_id, comment_id, seq, to_status, policy_version, decided_at)
     select site_id, comment_id, 1, status, policy_version, submitted_at from stored
+),
+told as ( -- at most 64 pages a notification: its text must stay under 8,000 bytes
+    select pg_notify('trecento_pages', json_agg(json_build_array(
+        site_id, encode(sha256(convert_to(key, 'UTF8')), 'hex'), approved_count, revision
+    ))::text)
+    from (
+        select site_id, key, approved_count, revision, (row_number() over () - 1) / 64 as part
+        from page
+        where exists (
+            select from stored
+            where stored.site_id = page.site_id and stored.page_id = page.page_id and stored.status = 'approved'
+        )
+    ) as changed
+    group by part
 )
-select stored.comment_id, page.approved_count
+select stored.comment_id, page.approved_count, page.revision, (select count(*) from told) as told
 from stored
 join page on page.site_id = stored.site_id and page.page_id = stored.page_id;
 
@@ -134,17 +149,35 @@ join decisions on decisions.site_id = judged_comments.site_id and decisions.comm
 where judged_comments.site_id = $1 and id = $2;
 
 -- name: thread_newest
--- The approved comments of a page, newest first, after a place in the list.
-select comment_id as id, parent_id as parent, author, body, submitted_at as at
-from comments
-where site_id = $1 and page_id = $2 and status = 'approved' and comment_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-order by comment_id desc
-limit $4;
+-- The approved comments of a page, newest first, after a place in the list; a row without one when there is none.
+select
+    page.approved_count as count, page.revision, shown.comment_id as id, shown.parent_id as parent, shown.author,
+    shown.body, shown.submitted_at as at
+from pages as page
+left join lateral (
+    select comment_id, parent_id, author, body, submitted_at
+    from comments
+    where comments.site_id = page.site_id and comments.page_id = page.page_id and status = 'approved'
+        and comment_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+    order by comment_id desc
+    limit $4
+) as shown on true
+where page.site_id = $1 and page.key = $2
+order by shown.comment_id desc;
 
 -- name: thread_oldest
--- The approved comments of a page, oldest first, after a place in the list.
-select comment_id as id, parent_id as parent, author, body, submitted_at as at
-from comments
-where site_id = $1 and page_id = $2 and status = 'approved' and comment_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
-order by comment_id
-limit $4;
+-- The approved comments of a page, oldest first, after a place in the list; a row without one when there is none.
+select
+    page.approved_count as count, page.revision, shown.comment_id as id, shown.parent_id as parent, shown.author,
+    shown.body, shown.submitted_at as at
+from pages as page
+left join lateral (
+    select comment_id, parent_id, author, body, submitted_at
+    from comments
+    where comments.site_id = page.site_id and comments.page_id = page.page_id and status = 'approved'
+        and comment_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
+    order by comment_id
+    limit $4
+) as shown on true
+where page.site_id = $1 and page.key = $2
+order by shown.comment_id;

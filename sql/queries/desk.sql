@@ -63,27 +63,41 @@ order by seq;
 select status from comments where site_id = $1 and comment_id = $2 for no key update;
 
 -- name: record_decision
--- Changes a comment's status, the count of its page, and writes down who did it and why.
+-- Changes a comment's status, the count of its page, writes down who did it and why, and tells who keeps the count.
 with changed as (
     update comments set status = $4
     where site_id = $1 and comment_id = $2 and status = $3
     returning site_id, comment_id, page_id
 ),
 counted as (
-    update pages set approved_count = approved_count + ($4 = 'approved')::int - ($3 = 'approved')::int
+    update pages
+    set approved_count = approved_count + ($4 = 'approved')::int - ($3 = 'approved')::int,
+        revision = revision + 1
     from changed
     where pages.site_id = changed.site_id and pages.page_id = changed.page_id
         and ($3 = 'approved') <> ($4 = 'approved')
+    returning pages.site_id, pages.key, pages.approved_count, pages.revision
+),
+told as (
+    select pg_notify('trecento_pages', json_build_array(json_build_array(
+        site_id, encode(sha256(convert_to(key, 'UTF8')), 'hex'), approved_count, revision
+    ))::text)
+    from counted
+),
+recorded as (
+    insert into decisions (
+        site_id, comment_id, seq, from_status, to_status, moderator_id, reason, note, decided_at
+    )
+    select
+        changed.site_id, changed.comment_id,
+        (
+            select max(seq) + 1 from decisions
+            where decisions.site_id = changed.site_id and decisions.comment_id = changed.comment_id
+        ),
+        $3, $4, $5, $6, $7, $8
+    from changed
+    returning site_id
 )
-insert into decisions (
-    site_id, comment_id, seq, from_status, to_status, moderator_id, reason, note, decided_at
-)
-select
-    changed.site_id, changed.comment_id,
-    (
-        select max(seq) + 1 from decisions
-        where decisions.site_id = changed.site_id and decisions.comment_id = changed.comment_id
-    ),
-    $3, $4, $5, $6, $7, $8
-from changed
-returning seq;
+select counted.key, counted.approved_count as count, counted.revision, (select count(*) from told) as told
+from recorded
+left join counted on counted.site_id = recorded.site_id;

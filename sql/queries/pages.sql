@@ -1,10 +1,6 @@
--- name: page
--- One page by its key.
-select page_id, approved_count as count from pages where site_id = $1 and key = $2;
-
 -- name: counts
--- How many approved comments each known page has.
-select key, approved_count as count from pages where site_id = $1 and key = any($2::text[]);
+-- How many approved comments each known page has, and how often that has changed.
+select key, approved_count as count, revision from pages where site_id = $1 and key = any($2::text[]);
 
 -- name: close_page
 -- Closes a page to new comments, making it when no comment has come yet.
@@ -35,8 +31,17 @@ select approved_count from pages where site_id = $1 and page_id = $2 for no key 
 
 -- name: repair_count
 -- Sets a page's count to what its comments say; run after lock_page, in the same transaction.
-update pages
-set approved_count = (
-    select count(*) from comments where comments.site_id = $1 and comments.page_id = $2 and status = 'approved'
+with mended as (
+    update pages
+    set revision = revision + 1,
+        approved_count = (
+            select count(*) from comments
+            where comments.site_id = $1 and comments.page_id = $2 and status = 'approved'
+        )
+    where site_id = $1 and page_id = $2
+    returning site_id, key, approved_count, revision
 )
-where site_id = $1 and page_id = $2;
+select pg_notify('trecento_pages', json_build_array(json_build_array(
+    site_id, encode(sha256(convert_to(key, 'UTF8')), 'hex'), approved_count, revision
+))::text)
+from mended;

@@ -74,7 +74,12 @@ class Newsroom:
         def rule(status: Status, _history: object) -> Ruling | None:
             return None if status == after else Ruling(status, after, None, None)
 
-        return await self.desk.decide(self.site.id, comment, self.moderator, NOON, rule)
+        decided = await self.desk.decide(self.site.id, comment, self.moderator, NOON, rule)
+        return decided.status if decided else None
+
+    async def approved(self, *keys: str) -> dict[str, int]:
+        """Return the count of each page that is known."""
+        return {key: tally.approved for key, tally in (await self.pages.counts(self.site.id, keys)).items()}
 
     async def wrong(self) -> dict[str, tuple[int, int]]:
         """Return the pages whose count is wrong: what is kept, what is true."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
 import msgspec
@@ -18,6 +18,7 @@ from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from uuid import UUID
 
     from service.model import Status
 
@@ -54,7 +55,7 @@ async def test_a_batch_over_several_pages_is_stored_with_all_that_belongs_to_it(
         newsroom.judged("c"),
     ]
     counts = await newsroom.comments.add(batch)
-    assert counts == dict(zip([judged.draft.id for judged in batch], [2, 2, 2, 0, 1], strict=True))
+    assert [counts[judged.draft.id] for judged in batch] == [(2, 1), (2, 1), (2, 1), (0, 0), (1, 1)]
     for draft, verdict, _ in batch:
         stored = await newsroom.comments.submitted(newsroom.site.id, draft.id)
         assert stored is not None
@@ -100,14 +101,14 @@ async def test_a_closed_page_takes_nothing_and_leaves_its_neighbours_alone(
     await newsroom.posted("closed")
     await newsroom.pages.close(newsroom.site.id, "closed", newsroom.draft().id, NOON)
     refused, taken = newsroom.judged("closed", findings=FINDINGS), newsroom.judged("open", findings=FINDINGS)
-    assert await newsroom.comments.add([refused, taken]) == {taken.draft.id: 1}
+    assert await newsroom.comments.add([refused, taken]) == {taken.draft.id: (1, 1)}
     assert await sql.fetchval("select count(*) from comments") == 2
     assert await sql.fetchval("select count(*) from findings") == 2
-    assert await newsroom.pages.counts(newsroom.site.id, ["closed", "open"]) == {"closed": 1, "open": 1}
+    assert await newsroom.approved("closed", "open") == {"closed": 1, "open": 1}
     assert (await newsroom.known(newsroom.draft("closed"))).page_closed
     await newsroom.pages.open(newsroom.site.id, "closed")
     assert not (await newsroom.known(newsroom.draft("closed"))).page_closed
-    assert await newsroom.comments.add([refused]) == {refused.draft.id: 2}
+    assert await newsroom.comments.add([refused]) == {refused.draft.id: (2, 2)}
 
 
 async def test_a_page_that_nobody_has_commented_on_can_be_closed(newsroom: Newsroom) -> None:
@@ -121,7 +122,7 @@ async def test_an_idempotency_key_is_stored_once_and_found_again(newsroom: Newsr
     assert (known.earlier, known.earlier_hash) == (first.id, b"r" * 16)
     with pytest.raises(IdempotencyRace):
         await newsroom.comments.add([newsroom.judged("b"), newsroom.judged(**KEY)])
-    assert await newsroom.pages.counts(newsroom.site.id, ["page", "b"]) == {"page": 1}
+    assert await newsroom.approved("page", "b") == {"page": 1}
 
 
 async def test_what_was_answered_first_is_answered_again_whatever_moderators_did(newsroom: Newsroom) -> None:
@@ -199,16 +200,19 @@ async def test_a_ban_holds_until_it_ends(newsroom: Newsroom, sql: asyncpg.Connec
 async def test_threads_go_on_where_they_stopped(newsroom: Newsroom) -> None:
     shown = [(await newsroom.posted()).id for _ in range(5)]
     await newsroom.posted(status="held")
-    page = await newsroom.pages.page(newsroom.site.id, "page")
-    assert page is not None
-    assert page.count == 5
-    thread = newsroom.comments.thread
     site = newsroom.site.id
-    assert [one.id for one in await thread(site, page.page_id, "oldest", None, 3)] == shown[:3]
-    assert [one.id for one in await thread(site, page.page_id, "oldest", shown[2], 3)] == shown[3:]
-    assert [one.id for one in await thread(site, page.page_id, "newest", None, 3)] == shown[:1:-1]
-    assert [one.id for one in await thread(site, page.page_id, "newest", shown[2], 3)] == shown[1::-1]
-    assert await newsroom.pages.page(site, "nowhere") is None
+
+    async def listed(order: Literal["newest", "oldest"], after: UUID | None) -> list[UUID]:
+        found = await newsroom.comments.thread(site, "page", order, after, 3)
+        assert found.tally == (5, 5)
+        return [one.id for one in found.comments]
+
+    assert await listed("oldest", None) == shown[:3]
+    assert await listed("oldest", shown[2]) == shown[3:]
+    assert await listed("newest", None) == shown[:1:-1]
+    assert await listed("newest", shown[2]) == shown[1::-1]
+    assert await listed("newest", shown[0]) == []
+    assert await newsroom.comments.thread(site, "nowhere", "newest", None, 3) == ((0, 0), [])
 
 
 async def test_batches_on_the_same_pages_at_once_keep_the_counts_exact(newsroom: Newsroom, url: str) -> None:
@@ -227,7 +231,7 @@ async def test_batches_on_the_same_pages_at_once_keep_the_counts_exact(newsroom:
     finally:
         await crowd.close()
     assert sum(map(len, answers)) == 250
-    assert await newsroom.pages.counts(newsroom.site.id, pages) == dict.fromkeys(pages, 30)
+    assert await newsroom.approved(*pages) == dict.fromkeys(pages, 30)
     assert await newsroom.wrong() == {}
 
 
@@ -271,5 +275,5 @@ async def test_an_answer_is_stored_while_its_parent_is_decided_on(
         await waiting
     finally:
         await moderator.close()
-    assert await newsroom.pages.counts(newsroom.site.id, ["page"]) == {"page": 2}
+    assert await newsroom.approved("page") == {"page": 2}
     assert await newsroom.wrong() == {}

@@ -85,7 +85,7 @@ async def test_a_decision_changes_status_count_and_history_together(newsroom: Ne
         return Ruling(status, "approved", "fine", "looked at twice")
 
     site = newsroom.site.id
-    assert await newsroom.desk.decide(site, draft.id, newsroom.moderator, NOON, approve) == "approved"
+    assert await newsroom.desk.decide(site, draft.id, newsroom.moderator, NOON, approve) == ("approved", "page", (1, 1))
     assert await newsroom.decide(draft.id, "removed") == "removed"
     assert await newsroom.decide(draft.id, "removed") == "removed"
     history = await newsroom.desk.history(site, draft.id)
@@ -95,7 +95,7 @@ async def test_a_decision_changes_status_count_and_history_together(newsroom: Ne
         (3, "approved", "removed", "Ada", None),
     ]
     assert (history[1].reason, history[1].note, history[1].at) == ("fine", "looked at twice", NOON)
-    assert await newsroom.pages.counts(site, ["page"]) == {"page": 0}
+    assert await newsroom.approved("page") == {"page": 0}
 
 
 async def test_a_rule_that_raises_leaves_everything_as_it_is(newsroom: Newsroom) -> None:
@@ -119,7 +119,7 @@ async def test_a_site_neither_sees_nor_decides_on_comments_of_another(newsroom: 
     assert await newsroom.desk.history(site, draft.id) == []
     assert await newsroom.desk.queue(site, "held", "newest", None, None, 10) == []
     assert await newsroom.desk.total(site, "held") == 0
-    assert await newsroom.pages.counts(site, ["page"]) == {}
+    assert await newsroom.approved("page") == {}
     assert await newsroom.comments.submitted(site, draft.id) is None
 
 
@@ -140,7 +140,7 @@ async def test_fifty_decisions_at_once_keep_counts_and_history_exact(
     assert await newsroom.wrong() == {}
     rows = await sql.fetch("select status, count(*) from comments group by status")
     shown = Counter({row["status"]: row["count"] for row in rows})["approved"]
-    assert await newsroom.pages.counts(newsroom.site.id, ["page"]) == {"page": shown}
+    assert await newsroom.approved("page") == {"page": shown}
     for history in histories:
         assert [one.seq for one in history] == list(range(1, len(history) + 1))
         assert all(after.from_status == before.to_status for before, after in pairwise(history))
@@ -156,5 +156,5 @@ async def test_of_two_who_decide_the_second_is_told_what_the_first_did(newsroom:
 
     ask = newsroom.desk.decide(newsroom.site.id, draft.id, newsroom.moderator, NOON, decide)
     again = newsroom.desk.decide(newsroom.site.id, draft.id, newsroom.moderator, NOON, decide)
-    assert list(await asyncio.gather(ask, again)) == ["rejected", "rejected"]
+    assert list(await asyncio.gather(ask, again)) == [("rejected", None, (0, 0))] * 2
     assert told == [("held", 1), ("rejected", 2)]
