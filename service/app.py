@@ -85,7 +85,7 @@ def build(
     }
     application = web.Application(
         middlewares=[
-            kept(answers),
+            kept(answers, telemetry),
             observe(telemetry, settings.proxies, monotonic=monotonic, new_request_id=lambda: str(uuid4())),
         ]
     )

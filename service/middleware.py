@@ -114,7 +114,7 @@ def observe(
     return middleware
 
 
-def kept(answers: Answers) -> Middleware:
+def kept(answers: Answers, telemetry: Telemetry) -> Middleware:
     """Return the middleware before all others: what is kept is sent at once."""
 
     @web.middleware
@@ -122,7 +122,9 @@ def kept(answers: Answers) -> Middleware:
         answer = answers.get(request.raw_path)
         if answer is None or request.method not in ASKING:
             return await handler(request)
-        return answer.to(request)
+        response = answer.to(request)
+        telemetry.count("requests", 1, request.method, answer.route, response.status)
+        return response
 
     return middleware
 

@@ -216,7 +216,7 @@ async def test_a_lost_connection_is_said_to_each_and_stores_at_most_once(
 async def test_a_database_that_goes_away_between_single_comments_is_asked_no_more(
     court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
 ) -> None:
-    intake = Intake(CommentStore(database), Telemetry(), batches=1)
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batches=1)
     await sql.execute(
         "create function leave() returns trigger language plpgsql as $$ begin"
         " if new.body = 'Word number 2' then raise exception using errcode = 'admin_shutdown'; end if;"
@@ -237,7 +237,7 @@ async def test_a_database_that_goes_away_between_single_comments_is_asked_no_mor
 async def test_of_a_batch_only_the_key_that_another_process_stores_at_this_moment_is_looked_up_again(
     court: Court, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
 ) -> None:
-    intakes = [Intake(CommentStore(database), Telemetry(), batches=1) for _ in range(2)]
+    intakes = [Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batches=1) for _ in range(2)]
     once = [
         msgspec.structs.replace(draft(court, clock, "Once", author=77, key="key"), page="another page") for _ in intakes
     ]

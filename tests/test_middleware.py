@@ -117,7 +117,7 @@ async def test_the_log_tells_failures_and_the_desks_writes_and_holds_no_text_no_
             await ada.ask("GET", "comments/hidden-id")
             await ada.ask("POST", "decisions", json={"decisions": [{"comment": "hidden-id", "action": "approve"}]})
             await sql.execute("alter table pages rename column approved_count to gone")
-            await service.ask("GET", "/v1/counts?page=hidden-page")
+            await service.ask("GET", "/v1/counts?page=hidden-other")
         told = json.dumps(lines)
         assert [(line["event"], line.get("route"), line.get("status")) for line in lines] == [
             ("request", "/v1/desk/session", 401),
