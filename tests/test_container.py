@@ -19,11 +19,13 @@ from typing import Any
 
 import pytest
 import yaml
+from yarl import URL
 
 from service.commands.usage import parser
 from service.settings import read
 
 ROOT = Path(__file__).parent.parent
+NGINX = ROOT / "docs" / "nginx.conf"
 FOR_OTHERS = {"PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PGPASSWORD"}
 """Variables that Python and asyncpg read."""
 
@@ -141,7 +143,8 @@ def test_the_services_variables_are_settings() -> None:
     assert settings.host == "0.0.0.0"  # noqa: S104 - as above
     assert settings.secret == "s" * 32
     assert settings.rate_per_minute == 30
-    assert f"{settings.port}:{settings.port}" in compose()["services"]["service"]["ports"]
+    assert [str(network) for network in settings.proxies] == ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
+    assert re.findall(r"\n\s*server (\S+) max_fails", NGINX.read_text()) == [f"service:{settings.port}"]
 
 
 def test_what_is_set_beside_the_compose_file_comes_through() -> None:
@@ -167,11 +170,66 @@ def test_the_service_reaches_the_database_that_is_made_for_it() -> None:
     assert service["PGPASSWORD"] == made["POSTGRES_PASSWORD"]
 
 
-def test_the_service_waits_for_a_healthy_database_and_runs_a_command_that_exists() -> None:
+def test_each_waits_for_the_one_behind_it_and_runs_a_command_that_exists() -> None:
     services = compose()["services"]
     assert services["service"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["proxy"]["depends_on"] == {"service": {"condition": "service_healthy", "restart": True}}
     assert services["postgres"]["healthcheck"]["test"][1] == "pg_isready"
     assert parser().parse_args(services["service"]["command"]).setup
+
+
+def test_the_world_reaches_the_proxy_and_nothing_else() -> None:
+    document = compose()
+    services = document["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"proxy"}
+    assert {name: set(service["networks"]) for name, service in services.items()} == {
+        "proxy": {"outside", "inside"},
+        "service": {"inside", "storage"},
+        "postgres": {"storage"},
+    }
+    assert {name for name, network in document["networks"].items() if not network} == {"outside"}
+    assert document["networks"]["inside"] == document["networks"]["storage"] == {"internal": True}
+
+
+def test_each_may_do_no_more_than_it_must() -> None:
+    for name, service in compose()["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"]
+        assert "cap_add" not in service
+        assert "privileged" not in service
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        user = service.get("user") or final("USER")
+        assert all(int(part) for part in user.split(":")), name
+        for place in service.get("tmpfs", []):
+            if "uid=" in place:
+                assert re.search(r"uid=(\d+),gid=(\d+),", place).groups() == tuple(user.split(":"))  # type: ignore[union-attr]  # it says so
+
+
+def test_the_proxy_is_given_the_file_that_is_tested_and_writes_only_where_it_may() -> None:
+    proxy = compose()["services"]["proxy"]
+    (mount,) = proxy["volumes"]
+    assert mount == f"./{NGINX.relative_to(ROOT)}:/etc/nginx/nginx.conf:ro"
+    text = NGINX.read_text()
+    (writable,) = [place.partition(":")[0] for place in proxy["tmpfs"]]
+    written = re.findall(r"(?m)^\s*(?:pid|\w+_temp_path|proxy_cache_path) ([^;\s]+)", text)
+    assert len(written) == 7
+    assert all(path.startswith(f"{writable}/") for path in written)
+    (listened,) = re.findall(r"\n\s*listen (\d+);", text)
+    assert proxy["ports"] == [f"8080:{listened}"]
+    asked = URL(proxy["healthcheck"]["test"][-1])
+    assert str(asked.port) == listened
+    assert f"location = {asked.path} {{" in text
+
+
+def test_every_network_volume_and_file_that_is_named_exists() -> None:
+    document = compose()
+    for service in document["services"].values():
+        assert set(service["networks"]) <= set(document["networks"])
+        assert set(service.get("depends_on", {})) <= set(document["services"])
+        assert ("image" in service) is not ("build" in service)
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert (ROOT / source).is_file() if source.startswith(".") else source in document["volumes"], volume
 
 
 def test_the_data_outlives_its_container() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 OURS = ("service", "sql", "tests", "docs", ".ci")
 LINES = 300
-TEXTS = {".py", ".sql", ".js", ".css", ".html", ".md", ".toml", ".txt", ".tsv", ".yaml", ".yml", ".json", ""}
+TEXTS = {".py", ".sql", ".js", ".css", ".html", ".md", ".toml", ".txt", ".tsv", ".yaml", ".yml", ".json", ".conf", ""}
 REGISTRIES = [name.replace("_", ".") for name in (
     "pypi_org", "pythonhosted_org", "npmjs_org", "npmjs_com", "registry_yarnpkg", "crates_io", "docker_io", "ghcr_io",
     "quay_io", "rubygems_org", "proxy_golang", "deb_debian",
