@@ -58,7 +58,7 @@ def _do(given: argparse.Namespace, settings: Settings) -> int:
     _readable(given)
     match given.command:
         case "serve":
-            server.serve(settings, first_run=given.setup, wait=given.wait)
+            server.serve(settings, workers=given.workers or settings.workers, first_run=given.setup, wait=given.wait)
             return 0
         case "judge":
             policy = commands.read_policy(given.policy)

@@ -60,10 +60,11 @@ def build(
     *,
     now: Callable[[], datetime] = now,
     monotonic: Callable[[], float] = time.monotonic,
+    telemetry: Telemetry | None = None,
 ) -> web.Application:
     """Return the application that serves the database at `url`, which is connected when the application starts."""
     database = Database(url)
-    telemetry = Telemetry()
+    telemetry = telemetry or Telemetry()
     identity = Identity(IdentityStore(database), settings.key(), now)
     judges = Judges(SiteStore(database), lexicon, monotonic)
     store = CommentStore(database)

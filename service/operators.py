@@ -8,6 +8,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from service import wire
+from service.telemetry import exposition
 
 if TYPE_CHECKING:
     from service.postgres import Database
@@ -40,4 +41,4 @@ class Operators:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Give the numbers in the Prometheus text format."""
-        return web.Response(body=self._telemetry.exposition(), headers={"Content-Type": EXPOSITION})
+        return web.Response(body=exposition(await self._telemetry.total()), headers={"Content-Type": EXPOSITION})

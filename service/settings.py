@@ -37,6 +37,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Addresses or networks, by comma, whose `X-Forwarded-For` is believed."""
     rate_per_minute: Annotated[int, Meta(ge=0)] = 30
     """Comments that one address may send in a minute; 0 for any number."""
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Processes that answer; each has connections of its own to the database."""
+    drain_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
+    """Seconds in which what is under way may end when the service stops."""
     database_url: str | None = field(default=None)
     """`DATABASE_URL`; an embedded PostgreSQL is started when there is none."""
 

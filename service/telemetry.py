@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from prometheus_client import Metric
 
@@ -42,6 +42,7 @@ COUNTERS = {
     "comments": Family("trecento_comments", "Comments by the status that the rules gave them.", ("status",)),
     "findings": Family("trecento_findings", "What the rules found.", ("rule", "effect", "shadow")),
     "failures": Family("trecento_rule_failures", "Rules that raised instead of answering.", ("rule",)),
+    "deaths": Family("trecento_worker_deaths", "Workers that ended untold."),
 }
 HISTOGRAMS = {
     "seconds": Family("trecento_request_seconds", "Time to answer.", ("route",), SECONDS),
@@ -50,6 +51,7 @@ HISTOGRAMS = {
     ),
 }
 GAUGES = {
+    "workers": Family("trecento_workers", "Workers that answer requests."),
     "waiting": Family("trecento_waiting_comments", "Comments that wait to be stored."),
 }
 
@@ -77,10 +79,25 @@ def places(error: BaseException) -> list[str]:
 class Numbers(msgspec.Struct):
     """What a process has counted: the values of each series, by the keys of the tables above."""
 
-    counters: dict[str, dict[Labels, int]]
-    histograms: dict[str, dict[Labels, list[float]]]
+    counters: dict[str, dict[Labels, int]] = {}
+    histograms: dict[str, dict[Labels, list[float]]] = {}
     """For each bucket how many fell into it and no smaller one, then those above all, then the sum."""
-    gauges: dict[str, float]
+    gauges: dict[str, float] = {}
+
+    def add(self, others: Numbers) -> None:
+        """Add what another process has counted, under keys that this one may not know."""
+        for key, counts in others.counters.items():
+            counters = self.counters.setdefault(key, {})
+            for labels, value in counts.items():
+                counters[labels] = counters.get(labels, 0) + value
+        for key, spreads in others.histograms.items():
+            histograms = self.histograms.setdefault(key, {})
+            for labels, buckets in spreads.items():
+                known = histograms.get(labels, [0] * len(buckets))
+                if len(known) == len(buckets):  # a version that was reloaded may have had other bounds
+                    histograms[labels] = [one + other for one, other in zip(known, buckets, strict=True)]
+        for key, reading in others.gauges.items():
+            self.gauges[key] = self.gauges.get(key, 0) + reading
 
     def collect(self) -> Iterator[Metric]:
         """Give every family with its series, as Prometheus' client asks for them."""
@@ -109,7 +126,8 @@ class Telemetry:
     A new number is a line in one of the tables above, and a call to `count`, `observe` or `gauge` by that line's key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, total: Callable[[Numbers], Awaitable[Numbers]] | None = None) -> None:
+        self._total = total
         self._counters: dict[str, dict[Labels, int]] = {
             key: {} if family.labels else {(): 0} for key, family in COUNTERS.items()
         }
@@ -161,9 +179,9 @@ class Telemetry:
         """Return everything as it stands; the counters and histograms go on counting."""
         return Numbers(self._counters, self._histograms, {key: read() for key, read in self._gauges.items()})
 
-    def exposition(self) -> bytes:
-        """Return everything in the Prometheus text format."""
-        return exposition(self.numbers())
+    async def total(self) -> Numbers:
+        """Return what all processes of this service have counted."""
+        return await self._total(self.numbers()) if self._total else self.numbers()
 
 
 def exposition(numbers: Numbers) -> bytes:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -19,63 +16,14 @@ import pytest
 from service.server import set_up
 from service.settings import Settings
 from tests.conftest import SECRET
-from tests.program import COMMAND, Program, environment
+from tests.program import COMMAND, SECONDS, Program, environment, serving
+from tests.test_embedded import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECONDS = 60.0
 NOBODY = 65534
-
-
-class Serving:
-    """A running `serve`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.said = ""
-        assert process.stdout
-        for line in process.stdout:
-            self.said += line
-            if line.startswith("Ctrl-C"):
-                break
-        found = re.search(r"^Trecento serves on (http://\S+)$", self.said, re.MULTILINE)
-        assert found, (self.said, process.wait(), process.stderr and process.stderr.read())
-        self.address = found[1]
-
-    def ask(self, path: str, **document: Any) -> Any:
-        request = urllib.request.Request(  # noqa: S310 - our own address
-            self.address + path,
-            data=json.dumps(document).encode() if document else None,
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - same
-            return json.load(answer)
-
-    def end(self, number: signal.Signals) -> tuple[int, str]:
-        """Send a signal; return the exit code and what was still printed."""
-        self.process.send_signal(number)
-        printed, _ = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, printed
-
-
-@contextlib.contextmanager
-def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Serving]:
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [*COMMAND, "serve", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=folder,
-        text=True,
-        env=environment(TRECENTO_PORT="0", TRECENTO_DATA=str(folder / "data"), **settings),
-    ) as process:
-        try:
-            yield Serving(process)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-                process.communicate(timeout=SECONDS)
 
 
 def password(said: str) -> str | None:
@@ -188,3 +136,11 @@ async def test_of_two_first_starts_one_makes_the_moderator(empty_url: str, capsy
     connection = await asyncpg.connect(empty_url)
     assert await connection.fetchval("select count(*) from moderators") == 1
     await connection.close()
+
+
+def test_one_process_lives_on_when_it_is_told_to_reload(tmp_path: Path, url: str) -> None:
+    with serving(tmp_path, DATABASE_URL=url, TRECENTO_SECRET=SECRET) as service:
+        service.process.send_signal(signal.SIGHUP)
+        assert eventually(lambda: [line["event"] for line in service.logged()] == ["not reloaded"])
+        assert service.ask("/health/live") == {"status": "live"}
+        assert service.workers == []

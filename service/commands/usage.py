@@ -15,7 +15,9 @@ SETTINGS = """settings, from the environment:
   TRECENTO_DATA             .trecento       embedded database and secret
   TRECENTO_SECRET           made and kept in TRECENTO_DATA; the same for every process of a service
   TRECENTO_TRUSTED_PROXIES  none            addresses or networks whose X-Forwarded-For is believed, by comma
-  TRECENTO_RATE_PER_MINUTE  30              comments from one address; 0 for any number
+  TRECENTO_RATE_PER_MINUTE  30              comments from one address, to each worker; 0 for any number
+  TRECENTO_WORKERS          1               processes that answer
+  TRECENTO_DRAIN_SECONDS    10              for what is under way when the service stops
 """
 
 
@@ -34,7 +36,17 @@ def parser() -> argparse.ArgumentParser:
         every,
         "serve",
         "serve article pages and moderators over HTTP, until Ctrl-C",
-        "trecento serve --setup\nTRECENTO_PORT=9000 DATABASE_URL=postgresql://trecento@db/trecento trecento serve",
+        "trecento serve --setup\n"
+        "TRECENTO_PORT=9000 DATABASE_URL=postgresql://trecento@db/trecento trecento serve --workers 2",
+        """With several workers, SIGHUP puts new processes in the place of the old ones, which first end what they have
+begun: a new version of the program serves without a pause.""",
+    )
+    serve.add_argument(
+        "--workers",
+        type=int,
+        choices=range(1, 257),
+        metavar="NUMBER",
+        help="processes that answer on the same port, started again when they die (TRECENTO_WORKERS)",
     )
     serve.add_argument(
         "--setup",
