@@ -18,7 +18,7 @@ from service.commands import current, migrate, opened, reachable
 from service.identity import Identity
 from service.server.doors import greet, listen
 from service.server.supervisor import Supervisor
-from service.server.worker import LINE_BYTES, answer, inherited, until_told, work
+from service.server.worker import KEEPALIVE_SECONDS, LINE_BYTES, answer, inherited, until_told, work
 from service.store.identity import IdentityStore, NameTaken
 from service.store.sites import SiteStore
 from service.telemetry import set_up_logging
@@ -27,7 +27,7 @@ from service.wordlists import load
 if TYPE_CHECKING:
     from service.settings import Settings
 
-__all__ = ["LINE_BYTES", "serve", "set_up"]
+__all__ = ["KEEPALIVE_SECONDS", "LINE_BYTES", "serve", "set_up"]
 
 FIRST_MODERATOR = "editor"
 log = structlog.get_logger()
