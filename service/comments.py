@@ -75,13 +75,7 @@ class Comments:
         return await self._intake.submit(court, self._draft(court.site.id, submission))
 
     def _draft(self, site: int, submission: Submission) -> Draft:
-        if len(submission.body) > MEASURED:
-            raise CommentTooLong(limit=LIMIT, length=len(submission.body))
-        body = canonical(submission.body)
-        if not body:
-            raise CommentEmpty
-        if len(body) > LIMIT:
-            raise CommentTooLong(limit=LIMIT, length=len(body))
+        body = measured(submission.body)
         at = self._now()
         keys = self._identity.reader(site, submission.address, submission.author, at)
         return Draft(
@@ -116,3 +110,18 @@ class Comments:
     async def counts(self, site: int, keys: Sequence[str]) -> tuple[dict[str, int], bool]:
         """Return the number of approved comments of each page, and whether that lasts until one of them changes."""
         return await self._counts.of(site, keys)
+
+
+def measured(text: str) -> str:
+    """Return the text of a comment in its canonical form.
+
+    Raises CommentEmpty when nothing of it can be seen, and CommentTooLong.
+    """
+    if len(text) > MEASURED:
+        raise CommentTooLong(limit=LIMIT, length=len(text))
+    body = canonical(text)
+    if not body:
+        raise CommentEmpty
+    if len(body) > LIMIT:
+        raise CommentTooLong(limit=LIMIT, length=len(body))
+    return body

@@ -125,11 +125,37 @@ def test_judge_answers_each_line_without_a_database(alone: Program) -> None:
     assert answers[0]["status"] == "held"
     assert answers[0]["findings"][0]["spans"] == [[7, 14]]
     assert (answers[1]["text"], answers[1]["status"]) == ("Fine words", "held")
-    assert (answers[2]["text"], answers[2]["status"]) == ("", "approved")
+    assert (answers[2]["text"], answers[2]["status"]) == ("", "refused")
     assert answers[3]["text"] == "broken � bytes"
     assert [answer["text"] for answer in answers[4:7]] == ['{"text": 7}', '{"no": "text"}', "{ not json"]
     assert answers[7]["text"] == "lone  surrogate"
     assert answers[9]["text"] == "the last line has no end"
+
+
+def test_judge_refuses_what_the_service_would_and_goes_on(alone: Program) -> None:
+    long, endless = "x" * 301, "y" * 20_000
+    lines = ["", " \u200b ", json.dumps({"text": " "}), long, f" {long[1:]} ", endless, "\U0001f600" * 300]
+    answers = judged(alone.run("judge", given="\n".join(lines).encode()).stdout)
+    assert [answer["status"] for answer in answers] == ["refused"] * 4 + ["approved", "refused", "approved"]
+    assert all(answer.keys() == {"text", "status", "findings", "problem"} for answer in answers[:4])
+    for answer in answers[:3]:
+        assert (answer["text"], answer["findings"]) == ("", [])
+        assert answer["problem"] == {
+            "type": "/problems/comment-empty",
+            "title": "The comment is empty",
+            "status": 422,
+            "detail": "A comment needs at least one character that can be seen.",
+        }
+    assert (answers[3]["text"], answers[3]["problem"]["type"]) == (long, "/problems/comment-too-long")
+    lengths = [(answers[at]["problem"]["limit"], answers[at]["problem"]["length"]) for at in (3, 5)]
+    assert lengths == [(300, 301), (300, 20_000)]
+
+
+def test_judge_says_in_its_help_what_it_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["judge", "--help"])
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("refused", "problem", "limit", "length"))
 
 
 def test_judge_writes_utf_8_wherever_it_runs(alone: Program) -> None:
@@ -177,6 +203,14 @@ def test_judge_answers_before_the_next_line_comes_and_ends_when_nobody_reads(alo
         (b'{"rules": {"hold_words": {"words": [""]}}}', r"`\$\.rules\.hold_words\.words\[0\]`"),
         (b'{"moode": "hold"}', "unknown field `moode`"),
         (b'{"rules": {"links": {"limit": -1}}}', r">= 0 - at `\$\.rules\.links\.limit`"),
+        (b'{"mode": "hold", "mode": "publish"}', "'mode' stands twice"),
+        (b'{"rules": {"links": {"limit": 1}, "links": {"limit": 2}}}', "'links' stands twice"),
+        (b'{"rules": {"links": {"limit": 1, "limit": 2}}}', "'limit' stands twice"),
+        (
+            b'{"rules": {"hold_words": {"words": ["acme", "*"]}}}',
+            r"'\*' has an asterisk .*\(rules\.hold_words\.words\)",
+        ),
+        (b'{"rules": {"reject_words": {"words": ["...", "acme"]}}}', r"'\.\.\.' finds nothing.*reject_words"),
     ],
 )
 def test_what_is_no_policy_is_said_with_its_place(tmp_path: Path, content: bytes | None, why: str) -> None:

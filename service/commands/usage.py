@@ -66,7 +66,9 @@ begun: a new version of the program serves without a pause.""",
         "judge lines of text without a database",
         "echo 'What a f.u.c.k.i.n.g game' | trecento judge\ntrecento judge --policy policy.json < comments.jsonl",
         """Reads one comment a line, as text or as a JSON object with "text" (and "author", when there is one), and
-writes {"text", "status", "findings"} as JSON for each. Spans count code points of the text that is written.""",
+writes {"text", "status", "findings"} as JSON for each. Spans count code points of the text that is written. For an
+empty line, and for one of over 300 characters, the status is "refused", and "problem" is what the service would answer:
+{"type", "title", "status", "detail"}, and "limit" and "length" where the comment is too long.""",
     )
     judge.add_argument("--policy", metavar="FILE", help="a policy as JSON, instead of the one new sites get")
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import string
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from service.model import Finding, Rules
+from service.model import Finding, Policy, ProfanityRule, Rules
 from service.moderation.explain import AUTHOR, MODERATOR, for_author, for_moderator
+from service.moderation.judge import Judge
+from service.moderation.text import canonical, fold
+from service.wordlists import load
 
+LEXICON = load()
 RULES = Rules.__struct_fields__
 
 
@@ -33,6 +39,42 @@ def test_the_author_is_told_the_rule_and_not_the_word_or_its_category() -> None:
     for rule in RULES:
         note = "categories=CATEGORY words=WORDS disguised=DISGUISED shortened=SHORTENED error=ERROR kinds=KINDS"
         assert not set(for_author(found(rule, note)).split()) & {"CATEGORY", "WORDS", "DISGUISED", "SHORTENED", "ERROR"}
+
+
+@pytest.mark.parametrize("language", AUTHOR)
+def test_no_sentence_for_an_author_has_a_word_of_the_lexicon(language: str) -> None:
+    for sentence in AUTHOR[language].values():
+        assert LEXICON.hits(fold(sentence.format(limit=1))) == (), sentence
+        assert not {*LEXICON.categories} & {*fold(sentence).words}, sentence
+
+
+@pytest.mark.parametrize("language", AUTHOR)
+def test_no_word_of_the_lexicon_changes_what_its_author_is_told(language: str) -> None:
+    everything = Rules(mild_profanity=ProfanityRule())
+    judge = Judge(Policy(rules=everything), LEXICON)
+    told = {AUTHOR[language][rule] for rule in ("slurs", "strong_profanity", "mild_profanity", "stretched")}
+    for entry in LEXICON.entries:
+        for word in {entry.word, *entry.forms[:2], " ".join(entry.word)}:
+            findings = judge.judge(canonical(f"so {word} it was")).findings
+            assert {for_author(finding, language) for finding in findings} <= told, word
+            assert all(for_author(finding, language) == AUTHOR[language]["name"] for finding in named(judge, word))
+
+
+def named(judge: Judge, word: str) -> list[Finding]:
+    return [finding for finding in judge.judge("fine", author=word).findings if finding.rule != "links"]
+
+
+@given(
+    st.sampled_from(RULES),
+    st.dictionaries(
+        st.sampled_from(["categories", "words", "disguised", "shortened", "blocked", "kinds", "error", "place", "x"]),
+        st.sampled_from([entry.word.replace(" ", "_") for entry in LEXICON.entries]),
+    ),
+    st.booleans(),
+)
+def test_the_author_is_told_nothing_of_a_note_but_its_limit(rule: str, note: dict[str, str], failed: bool) -> None:  # noqa: FBT001 - generated
+    said = for_author(found(rule, " ".join(map("=".join, note.items())), failed=failed))
+    assert said in {sentence.replace("{limit}", "?") for sentence in AUTHOR["en"].values()}
 
 
 def test_the_author_is_told_how_many_links_there_may_be_only_when_that_is_what_is_wrong() -> None:
