@@ -63,7 +63,7 @@ def build(
     telemetry: Telemetry | None = None,
 ) -> web.Application:
     """Return the application that serves the database at `url`, which is connected when the application starts."""
-    database = Database(url)
+    database = Database(url, pooler=settings.database_pooler == "transaction")
     telemetry = telemetry or Telemetry()
     identity = Identity(IdentityStore(database), settings.key(), now)
     judges = Judges(SiteStore(database), lexicon, monotonic)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from service.errors import DatabaseUnavailable, Overloaded
+from service.hosts import Hosts
 from service.migrations import SQL
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 RETRY_SECONDS = "2"
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+STATEMENTS = 100
+"""Statements that stay prepared on a connection; there are fewer."""
 AWAY = (
     OSError,  # TimeoutError is one of them
     asyncpg.PostgresConnectionError,
@@ -35,6 +38,12 @@ REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,  # the password was changed under a running service
     asyncpg.InvalidCatalogNameError,  # dropped, or not restored yet
 )
+SELF = "select pg_backend_pid()"
+ARRAYS = "select " + ", ".join(
+    f"null::{name}[]"
+    for name in ("boolean", "bytea", "bigint", "integer", "jsonb", "real", "smallint", "text", "timestamptz", "uuid")
+)
+"""The types that asyncpg does not know by itself."""
 
 
 def load(folder: Path = SQL / "queries") -> dict[str, str]:
@@ -66,6 +75,12 @@ async def _keep(_connection: Connection[Any]) -> None:
     """Leave a connection as it is when it goes back: nothing here changes its state, and a reset is a round trip."""
 
 
+async def _learn_arrays(connection: Connection[Any]) -> None:
+    """Have asyncpg ask for its types in a transaction: what it sets meanwhile must not stay on a server for others."""
+    async with connection.transaction():
+        await connection.fetchrow(ARRAYS)
+
+
 class Session:
     """Named queries on one connection."""
 
@@ -85,11 +100,14 @@ class Session:
 class Database:
     """A pool of connections to one PostgreSQL.
 
+    Through a pooler of transactions each statement may meet another server, so that none can be prepared beforehand:
+    asyncpg asks for a statement's types in one round trip, and sends all of it in the next one.
+
     Every method raises DatabaseUnavailable when the database cannot be reached or loses the connection, and
     Overloaded when no connection came free in time.
     """
 
-    def __init__(self, url: str, *, connections: int = 10) -> None:
+    def __init__(self, url: str, *, connections: int = 10, pooler: bool = False) -> None:
         self.statements = load()
         self._pool: asyncpg.Pool[Record] = asyncpg.create_pool(
             url,
@@ -98,6 +116,9 @@ class Database:
             command_timeout=STATEMENT_SECONDS,
             timeout=ACQUIRE_SECONDS,
             reset=_keep,
+            connect=Hosts(url).connect,
+            init=_learn_arrays if pooler else None,
+            statement_cache_size=0 if pooler else STATEMENTS,
             server_settings={"application_name": "trecento", "timezone": "UTC"},
         )
 
@@ -122,6 +143,10 @@ class Database:
                 raise Overloaded(headers={"Retry-After": RETRY_SECONDS}) from error
             try:
                 yield Session(connection, self.statements)
+            except (TimeoutError, asyncpg.ReadOnlySQLTransactionError):
+                # The server fell silent, or another has become the primary: no connection to it is to be used again.
+                await self._pool.expire_connections()
+                raise
             finally:
                 await self._pool.release(connection)
 
@@ -143,9 +168,27 @@ class Database:
 
 
 async def connect(url: str) -> Connection[Any]:
-    """Return one connection outside any pool, for migrations.
+    """Return one connection outside any pool, for what a pooler of transactions cannot carry.
 
     Raises DatabaseUnavailable when the database cannot be reached, and PostgreSQL's own words when it refuses.
     """
     with _answering(AWAY):
-        return await asyncpg.connect(url, timeout=ACQUIRE_SECONDS)
+        return await Hosts(url).connect(timeout=ACQUIRE_SECONDS, statement_cache_size=0)
+
+
+async def pooled(url: str) -> bool:
+    """Say whether a pooler of transactions stands at an address: two connections that share one server.
+
+    Raises what connect raises.
+    """
+    first = await connect(url)
+    try:
+        if first.get_server_pid() == await first.fetchval(SELF):
+            return False
+        second = await connect(url)  # a pooler of sessions gives it another server
+        try:
+            return await first.fetchval(SELF) == await second.fetchval(SELF)
+        finally:
+            await second.close()
+    finally:
+        await first.close()

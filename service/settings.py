@@ -6,7 +6,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, field
 
@@ -43,6 +43,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Seconds in which what is under way may end when the service stops."""
     database_url: str | None = field(default=None)
     """`DATABASE_URL`; an embedded PostgreSQL is started when there is none."""
+    database_pooler: Literal["transaction"] | None = None
+    """What stands at `DATABASE_URL`: a PgBouncer that gives each transaction another server, or PostgreSQL itself."""
+    direct_url: str | None = None
+    """PostgreSQL itself, past the pooler: for migrations, commands and notifications."""
+    replica_url: str | None = None
+    """A standby that answers some of what pages ask."""
 
     @property
     def folder(self) -> Path:
@@ -105,9 +111,18 @@ def read(environ: Mapping[str, str]) -> Settings:
     try:
         settings = convert(told, Settings, strict=False)
         _ = settings.proxies
+        _check(settings)
     except ValidationError as error:
         why, _, path = str(error).partition(" - at `$.")
         raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()} cannot be used: {why}.") from error
     except ValueError as error:
         raise SettingsError(f"TRECENTO_TRUSTED_PROXIES takes addresses or networks, by comma: {error}") from error
     return settings
+
+
+def _check(settings: Settings) -> None:
+    if settings.database_pooler and not settings.direct_url:
+        raise SettingsError("TRECENTO_DATABASE_POOLER needs TRECENTO_DIRECT_URL, which leads past the pooler.")
+    for name in ("direct_url", "replica_url"):
+        if getattr(settings, name) and not settings.database_url:
+            raise SettingsError(f"{PREFIX}{name.upper()} needs DATABASE_URL.")

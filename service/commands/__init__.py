@@ -10,6 +10,7 @@ from service.commands.reaching import (
     database_url,
     migrate,
     opened,
+    passable,
     reachable,
 )
 from service.commands.sites import add_site, close_page, policy_history, set_policy
@@ -26,6 +27,7 @@ __all__ = [
     "judge",
     "migrate",
     "opened",
+    "passable",
     "policy_history",
     "reachable",
     "read_policy",

@@ -13,7 +13,7 @@ from service.errors import DatabaseUnavailable
 from service.migrations import load as load_migrations
 from service.migrations import migrate as apply_migrations
 from service.migrations import pending
-from service.postgres import Database, connect
+from service.postgres import Database, connect, pooled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -30,12 +30,12 @@ class CommandError(Exception):
 
 @contextmanager
 def database_url(settings: Settings, *, make: bool = False) -> Iterator[str]:
-    """Give the address of the database: the one that is set, or the embedded one, started when it does not run.
+    """Give the address of the database itself: the one that is set, or the embedded one, started when it does not run.
 
     Raises CommandError when there is no embedded one yet and none is to be made.
     """
     if settings.database_url:
-        yield settings.database_url
+        yield settings.direct_url or settings.database_url
         return
     if not make and not (settings.folder / "postgres").exists():
         raise CommandError(
@@ -73,6 +73,24 @@ async def reachable(url: str, seconds: float = CONNECT_SECONDS) -> None:
         else:
             await connection.close()
             return
+
+
+async def passable(settings: Settings) -> None:
+    """Make sure that a pooler of transactions stands where the settings say, and nowhere else.
+
+    Raises CommandError.
+    """
+    url = settings.database_url
+    if url and not settings.database_pooler and await pooled(url):
+        raise CommandError(
+            "At DATABASE_URL is a pooler that gives each transaction another server. Set"
+            " TRECENTO_DATABASE_POOLER=transaction, and TRECENTO_DIRECT_URL to PostgreSQL itself."
+        )
+    if settings.direct_url and await pooled(settings.direct_url):
+        raise CommandError(
+            "At TRECENTO_DIRECT_URL is a pooler that gives each transaction another server: nothing can be listened"
+            " to through it. Set it to PostgreSQL itself."
+        )
 
 
 @asynccontextmanager

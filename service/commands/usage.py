@@ -18,6 +18,9 @@ SETTINGS = """settings, from the environment:
   TRECENTO_RATE_PER_MINUTE  30              comments from one address, to each worker; 0 for any number
   TRECENTO_WORKERS          1               processes that answer
   TRECENTO_DRAIN_SECONDS    10              for what is under way when the service stops
+  TRECENTO_DATABASE_POOLER  none            'transaction' when a PgBouncer of that mode is at DATABASE_URL
+  TRECENTO_DIRECT_URL       DATABASE_URL    PostgreSQL itself, past the pooler
+  TRECENTO_REPLICA_URL      none            a standby for what pages read
 """
 
 

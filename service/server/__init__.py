@@ -14,7 +14,7 @@ import uvloop
 
 from service import embedded
 from service.app import build, new_id, now
-from service.commands import current, migrate, opened, reachable
+from service.commands import current, migrate, opened, passable, reachable
 from service.identity import Identity
 from service.server.doors import greet, listen
 from service.server.supervisor import Supervisor
@@ -73,9 +73,12 @@ def serve(settings: Settings, *, workers: int, first_run: bool, wait: float) -> 
 
 async def _prepare(settings: Settings, url: str, *, first_run: bool, wait: float) -> None:
     await reachable(url, wait)
+    direct = settings.direct_url or url
+    await reachable(direct, wait)
+    await passable(settings)
     if first_run:
-        await set_up(url, settings)
-    await current(url)
+        await set_up(direct, settings)
+    await current(direct)
 
 
 async def _alone(settings: Settings, url: str, *, first_run: bool, wait: float) -> None:

@@ -47,6 +47,12 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def answers(port: int) -> bool:
+    """Say whether somebody listens on a port."""
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
+
+
 def descendants(pid: int) -> list[int]:
     """Return the processes that a process has started, and those that they have."""
     found: list[int] = []

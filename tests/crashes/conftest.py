@@ -6,12 +6,14 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import run
 from tests.crashes.cluster import ACCOUNT, PROGRAMS, Cluster, needed
+from tests.crashes.pgbouncer import PROGRAM as PGBOUNCER
+from tests.crashes.pgbouncer import PgBouncer
 from tests.crashes.serving import Serving
 
 if TYPE_CHECKING:
@@ -56,6 +58,29 @@ async def place(postgresql: Cluster) -> AsyncIterator[str]:
     await run(postgresql.url(), f"create database {name}")
     yield name
     await run(postgresql.url(), f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def pgbouncers(clusters: Callable[[str], Cluster]) -> Iterator[Callable[..., PgBouncer]]:
+    """Give poolers that run, stopped at the end."""
+    needed(PGBOUNCER, "PgBouncer")
+    folder = clusters("pooled").folder
+    made: list[PgBouncer] = []
+
+    def make(cluster: Cluster, **more: Any) -> PgBouncer:
+        made.append(PgBouncer(folder, cluster, **more))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgresql: Cluster, pgbouncers: Callable[..., PgBouncer]) -> PgBouncer:
+    """Give a pooler of transactions with two servers."""
+    return pgbouncers(postgresql)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.crashes.cluster import Cluster
+    from tests.crashes.pgbouncer import PgBouncer
     from tests.crashes.serving import Serving
 
 
@@ -50,6 +51,26 @@ async def test_the_database(postgresql: Cluster, place: str, serving: Callable[.
         postgresql.kill()
         assert not posting.done()
         await asyncio.to_thread(postgresql.start)
+    await posting
+    assert crowd.refused
+    assert not crowd.lost
+    await check(crowd, tmp_path, url)
+
+
+async def test_the_pooler(
+    postgresql: Cluster, pgbouncer: PgBouncer, place: str, serving: Callable[..., Serving], tmp_path: Path
+) -> None:
+    url = postgresql.url(place)
+    service = serving(
+        DATABASE_URL=pgbouncer.url(place), TRECENTO_DATABASE_POOLER="transaction", TRECENTO_DIRECT_URL=url
+    )
+    crowd = Crowd(service.address)
+    posting = asyncio.create_task(crowd.post_all())
+    for share in (0.2, 0.4, 0.6):
+        await crowd.until(share)
+        pgbouncer.kill()
+        assert not posting.done()
+        await asyncio.to_thread(pgbouncer.start)
     await posting
     assert crowd.refused
     assert not crowd.lost
