@@ -71,7 +71,7 @@ def build(
     counts = Counts(PageStore(database))
     answers = Answers()
     counts.watch(answers.drop, answers.clear)
-    listener = Listener(url, counts)
+    listener = Listener(settings.direct_url or url, counts)
     intake = Intake(store, counts, telemetry)
     comments = Comments(store, counts, intake, identity, now=now, new_id=new_id)
     routes = table(

@@ -10,6 +10,7 @@ import asyncpg
 if TYPE_CHECKING:
     from asyncpg import Connection
 
+CONNECT_SECONDS = 5.0
 NEXT = (
     OSError,  # TimeoutError is one of them
     asyncpg.PostgresConnectionError,
@@ -25,7 +26,13 @@ class Hosts:
         self._urls = split(url)
         self._first = 0
 
-    async def connect(self, *_address: str, timeout: float, **more: Any) -> Connection[Any]:  # noqa: ANN401, ASYNC109 - asyncpg's own
+    async def connect(
+        self,
+        dsn: str | None = None,  # noqa: ARG002 - a pool hands over the address that was taken apart here
+        *,
+        timeout: float = CONNECT_SECONDS,  # noqa: ASYNC109 - asyncpg's own, shared out among the hosts
+        **more: Any,  # noqa: ANN401 - what asyncpg.connect takes
+    ) -> Connection[Any]:
         """Return a connection as asyncpg makes it, within so many seconds.
 
         Raises what the last host that was asked raises.
@@ -34,7 +41,7 @@ class Hosts:
         for turn in range(hosts):
             host = (self._first + turn) % hosts
             try:
-                connection = await asyncpg.connect(self._urls[host], timeout=timeout / hosts, **more)
+                connection: Connection[Any] = await asyncpg.connect(self._urls[host], timeout=timeout / hosts, **more)
             except NEXT:
                 if turn == hosts - 1:
                     raise

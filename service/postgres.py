@@ -187,7 +187,7 @@ async def pooled(url: str) -> bool:
             return False
         second = await connect(url)  # a pooler of sessions gives it another server
         try:
-            return await first.fetchval(SELF) == await second.fetchval(SELF)
+            return bool(await first.fetchval(SELF) == await second.fetchval(SELF))
         finally:
             await second.close()
     finally:

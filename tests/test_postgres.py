@@ -32,6 +32,7 @@ async def narrow(url: str) -> AsyncIterator[Database]:
         "end": "select pg_terminate_backend(pg_backend_pid())",
         "add": "insert into sites (name, created_at) values ($1, now())",
         "sites": "select name from sites",
+        "read only": "set default_transaction_read_only = on",
     }
     await database.open()
     yield database
@@ -138,3 +139,31 @@ async def test_a_read_only_database_is_away(narrow: Database, sql: asyncpg.Conne
         await narrow.one("end")
     with pytest.raises(DatabaseUnavailable):
         await narrow.all("add", "gazette")
+
+
+async def test_connections_to_a_database_that_has_become_read_only_are_given_up(
+    narrow: Database,
+) -> None:
+    await narrow.all("read only")  # on this connection alone: the next one finds a server that takes everything
+    with pytest.raises(DatabaseUnavailable):
+        await narrow.all("add", "gazette")
+    await narrow.all("add", "gazette")
+    assert await names(narrow) == ["gazette"]
+
+
+async def test_a_silent_server_is_not_asked_again_on_its_other_connections(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.postgres.STATEMENT_SECONDS", 0.3)
+    database = Database(url, connections=3)
+    database.statements |= {"wait": "select pg_sleep(60)", "self": "select pg_backend_pid() as pid"}
+    await database.open()
+    async with database.session() as one, database.session() as two, database.session() as three:
+        before = {row["pid"] for session in (one, two, three) for row in await session.all("self")}
+    assert len(before) == 3
+    with pytest.raises(DatabaseUnavailable):
+        await database.one("wait")
+    async with database.session() as one, database.session() as two, database.session() as three:
+        after = {row["pid"] for session in (one, two, three) for row in await session.all("self")}
+    assert not before & after
+    await database.close()

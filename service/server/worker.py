@@ -93,7 +93,7 @@ async def work(settings: Settings, end: socket.socket, doors: list[socket.socket
     """
     url = settings.database_url or ""
     await reachable(url, wait)
-    await current(url)
+    await current(settings.direct_url or url)
     post = Post(await Channel.over(end))
     telemetry = Telemetry(post.total)
     me = asyncio.current_task()

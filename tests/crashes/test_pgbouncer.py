@@ -7,18 +7,26 @@ import contextlib
 import random
 from typing import TYPE_CHECKING
 
+import aiohttp
 import asyncpg
 import pytest
+from aiohttp.test_utils import TestServer
 
+from service.app import build
 from service.commands import migrate
 from service.postgres import Database, pooled
-from tests.conftest import SECRET
+from service.settings import Settings
+from tests.conftest import SECRET, Service
+from tests.newsroom import Moderator, hire
 from tests.program import Program
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from service.moderation.lexicon import Lexicon
+    from tests.conftest import Clock
     from tests.crashes.cluster import Cluster
     from tests.crashes.pgbouncer import PgBouncer
 
@@ -111,6 +119,55 @@ async def test_a_pooler_of_transactions_is_told_from_one_of_sessions_and_from_no
         )
     ]
     assert found == [True, False, False]
+
+
+@contextlib.asynccontextmanager
+async def served(
+    pgbouncer: PgBouncer, direct: str, place: str, lexicon: Lexicon, clock: Clock
+) -> AsyncIterator[Service]:
+    told = Settings(
+        secret=SECRET,
+        rate_per_minute=0,
+        trusted_proxies="127.0.0.1",
+        database_url=pgbouncer.url(place),
+        database_pooler="transaction",
+        direct_url=direct,
+    )
+    application = build(told, pgbouncer.url(place), lexicon, now=clock.now, monotonic=clock.monotonic)
+    server = TestServer(application)
+    async with server, aiohttp.ClientSession() as session:
+        yield Service(server, direct, clock, session, application)
+
+
+async def test_two_services_take_comments_and_decisions_and_tell_each_other(
+    postgresql: Cluster, pgbouncer: PgBouncer, ready: str, lexicon: Lexicon, clock: Clock
+) -> None:
+    direct = postgresql.url(ready)
+    token = await hire(direct, clock)
+    async with (
+        served(pgbouncer, direct, ready, lexicon, clock) as one,
+        served(pgbouncer, direct, ready, lexicon, clock) as other,
+    ):
+        ada = Moderator(other, token)
+
+        async def read_write_and_decide(client: int) -> None:
+            headers = {"X-Forwarded-For": f"198.51.100.{client}"}
+            for turn in range(3):
+                page = f"page-{turn}"
+                answer = await one.post(f"Client {client} thinks {turn}, a fucking mess", page, headers=headers)
+                assert answer.status == 202, answer.body
+                decision = {"comment": answer.json["id"], "action": "approve", "expected": "held"}
+                assert (await ada.decide(decision))[0]["status"] == "approved"
+                thread = await other.ask("GET", "/v1/comments", params={"page": page})
+                assert answer.json["id"] in [comment["id"] for comment in thread.json["comments"]]
+                assert (await ada.queue(q="nobody wrote this"))["comments"] == []
+
+        await asyncio.gather(*(read_write_and_decide(client) for client in range(CLIENTS)))
+
+        async def heard() -> bool:
+            return [await one.count(f"page-{turn}") for turn in range(3)] == [CLIENTS] * 3
+
+        await until(heard)
 
 
 def test_a_pooler_that_was_not_spoken_of_is_named_before_anything_is_served(
