@@ -44,9 +44,9 @@ class Facts(Struct, frozen=True, kw_only=True):
     recent: int = 0
     """Comments from the same address inside the policy's flood window, counted no further than its limit."""
     repeats_by_author: int = 0
-    """Comments of the same folded text by the same author on the same page inside the policy's duplicate window."""
+    """The same folded text on the same page inside the policy's duplicate window, among the author's last hundred."""
     repeats_by_others: int = 0
-    """The same text elsewhere, by anybody else or on another page, inside the policy's window for copies."""
+    """The same text elsewhere, by anybody else or on another page, inside the policy's window for copies, up to 100."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Action = Literal["approve", "reject", "remove", "restore"]
 Decide = Callable[["Status", "list[Decision]"], "Ruling | None"]
+SEARCHED = 10_000
+"""Comments that one search reads: their texts are looked through one by one."""
 RESULTS: dict[Action, Status] = {"approve": "approved", "reject": "rejected", "remove": "removed"}
 
 
@@ -56,11 +58,17 @@ class Moderators:
     async def queue(
         self, site: int, status: Status, order: Order, after: Place | None, words: str | None, limit: int
     ) -> tuple[int, list[Queued], Place | None]:
-        """Return how many comments have a status, some of them, and where the list goes on."""
-        comments = await self._store.queue(site, status, order, after, words, limit + 1)
-        last = comments[limit - 1] if len(comments) > limit else None
+        """Return how many comments have a status, some of them, and where the list goes on.
+
+        With `words` it looks at the next ten thousand, and goes on after those.
+        """
+        until = await self._store.reach(site, status, order, after, SEARCHED) if words else None
+        comments = await self._store.queue(site, status, order, after, until, words, limit + 1)
         total = await self._store.total(site, status)
-        return total, comments[:limit], Place(last.id, last.risk) if last else None
+        if len(comments) <= limit:
+            return total, comments, until
+        last = comments[limit - 1]
+        return total, comments[:limit], Place(last.id, last.risk)
 
     async def examine(self, site: int, comment: UUID) -> tuple[Examined, list[Decision]]:
         """Return one comment with its history.

@@ -345,6 +345,23 @@ async def test_the_queue_is_searched_for_what_was_typed_and_nothing_else(ada: Mo
     assert len((await ada.queue(q=""))["comments"]) == len(bodies)
 
 
+async def test_a_search_that_does_not_reach_all_goes_on(
+    service: Service, ada: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.moderators.SEARCHED", 2)
+    ids = [await held(service, number) for number in range(5)]
+    for sort, place in (("oldest", 4), ("newest", 0), ("riskiest", 0)):
+        found: list[str] = []
+        asked = 0
+        after: dict[str, str] = {}
+        while not asked or after:
+            answer = await ada.queue(sort=sort, q=f"number {place} is", **after)
+            found += [comment["id"] for comment in answer["comments"]]
+            after = {"after": answer["next"]} if answer["next"] else {}
+            asked += 1
+        assert (found, asked) == ([ids[place]], 3)
+
+
 async def test_a_wrong_query_is_named(ada: Moderator) -> None:
     for query, pointer in (
         ("after=", "?after"),

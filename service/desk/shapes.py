@@ -109,7 +109,10 @@ class QueuedComment(Struct, frozen=True, kw_only=True):
 
 
 class QueueReply(Struct, frozen=True, kw_only=True):
-    """Some of the comments; `total` is how many have the status, whatever was searched, 10,000 for more."""
+    """Some of the comments; `total` is how many have the status, whatever was searched, 10,000 for more.
+
+    A search looks at 10,000 comments, and `next` leads to those after them, even where none was found.
+    """
 
     total: int
     comments: list[QueuedComment]
@@ -117,7 +120,7 @@ class QueueReply(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """What became of an author's comments; who writes from another address, or in another month, is another author."""
+    """What became of an author's last hundred comments; another address, or another month, is another author."""
 
     approved: int
     held: int

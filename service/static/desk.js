@@ -59,7 +59,9 @@ function drawList() {
   );
   $("more").hidden = !next;
   $("empty").hidden = comments.length > 0;
-  $("empty").textContent = view.q ? `No comment here holds “${view.q}”.` : NOTHING[view.status];
+  $("empty").textContent = view.q
+    ? `No comment ${next ? "among the first 10,000" : "here"} holds “${view.q}”.`
+    : NOTHING[view.status];
 }
 
 function drawDetail() {

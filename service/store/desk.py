@@ -35,7 +35,7 @@ class Queued(Struct, frozen=True, kw_only=True):
 
 
 class Examined(Queued, frozen=True, kw_only=True):
-    """A comment as a moderator sees it alone; the four numbers are its author's record."""
+    """A comment as a moderator sees it alone; the four numbers are what became of the author's last hundred."""
 
     policy_version: int
     approved: int
@@ -81,6 +81,11 @@ class Place(NamedTuple):
     risk: float
 
 
+def _parts(place: Place | None, order: Order) -> tuple[UUID | float | None, ...]:
+    comment, risk = place or (None, None)
+    return (comment, risk) if order == "riskiest" else (comment,)
+
+
 class DeskStore:
     """The queue and the decisions."""
 
@@ -88,13 +93,24 @@ class DeskStore:
         self._database = database
 
     async def queue(
-        self, site: int, status: Status, order: Order, after: Place | None, words: str | None, limit: int
+        self,
+        site: int,
+        status: Status,
+        order: Order,
+        after: Place | None,
+        until: Place | None,
+        words: str | None,
+        limit: int,
     ) -> list[Queued]:
-        """Return comments of one status after a place in the list; `words` must stand in text or name."""
-        comment = after.comment if after else None
-        place = (comment, after.risk if after else None) if order == "riskiest" else (comment,)
-        rows = await self._database.all(f"queue_{order}", site, status, *place, words, limit)
+        """Return comments of one status between two places in the list; `words` must stand in text or name."""
+        places = (*_parts(after, order), *_parts(until, order))
+        rows = await self._database.all(f"queue_{order}", site, status, *places, words, limit)
         return [read(row, Queued) for row in rows]
+
+    async def reach(self, site: int, status: Status, order: Order, after: Place | None, count: int) -> Place | None:
+        """Return the place of the comment that is `count` further in the list, None when the list ends before."""
+        row = await self._database.one(f"reach_{order}", site, status, *_parts(after, order), count - 1)
+        return Place(**row) if row else None
 
     async def total(self, site: int, status: Status) -> int:
         """Return how many comments have a status, 10,000 for more."""

@@ -24,7 +24,7 @@ select
             limit draft.flood_limit
         ) as counted
     ) as recent,
-    repeated.by_author as repeats_by_author,
+    author.repeats as repeats_by_author,
     elsewhere.by_others as repeats_by_others,
     earlier.comment_id as earlier_id,
     earlier.request_hash as earlier_hash
@@ -41,31 +41,28 @@ left join comments as earlier
 cross join lateral (
     select
         count(*) filter (where record.status = 'approved') as approved,
-        count(*) filter (where record.status in ('rejected', 'removed')) as rejected
+        count(*) filter (where record.status in ('rejected', 'removed')) as rejected,
+        count(*) filter (
+            where record.fingerprint = draft.fingerprint and record.page_id = page.page_id
+                and record.submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
+        ) as repeats
     from (
-        select status from comments
+        select status, fingerprint, page_id, submitted_at from comments
         where comments.site_id = draft.site_id and comments.author_key = draft.author_key
         order by comment_id desc
         limit 100
     ) as record
 ) as author
 cross join lateral (
-    select count(*) as by_author from (
-        select from comments
+    select least(count(*), 100) as by_others
+    from ( -- so many that what the author wrote is hardly ever all of them
+        select author_key, page_id from comments
         where comments.site_id = draft.site_id and comments.fingerprint = draft.fingerprint
-            and comments.author_key = draft.author_key and comments.page_id = page.page_id
-            and submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
-        limit 100
-    ) as own
-) as repeated
-cross join lateral (
-    select count(*) as by_others from (
-        select from comments
-        where comments.site_id = draft.site_id and comments.fingerprint = draft.fingerprint
-            and (comments.author_key, comments.page_id) is distinct from (draft.author_key, page.page_id)
             and submitted_at > draft.at - make_interval(secs => draft.copied_seconds)
-        limit 100
+        order by submitted_at desc
+        limit 200
     ) as alike
+    where (alike.author_key, alike.page_id) is distinct from (draft.author_key, page.page_id)
 ) as elsewhere
 order by draft.place;
 

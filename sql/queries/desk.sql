@@ -1,29 +1,60 @@
 -- name: queue_riskiest
--- Comments of one status, the riskiest first, after a place in the list.
+-- Comments of one status, the riskiest first, after a place in the list and up to another one.
 select id, page, page_title, author, body, status, at, risk, findings
 from judged_comments
-where site_id = $1 and status = $2 and (risk, id) < (coalesce($4, 'infinity'::real), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-    and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
+where site_id = $1 and status = $2
+    and (risk, id) < (coalesce($4, 'infinity'::real), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+    and (risk, id) >= (coalesce($6, '-infinity'::real), coalesce($5, '00000000-0000-0000-0000-000000000000'::uuid))
+    and ($7::text is null or position(lower($7) in lower(body || ' ' || coalesce(author, ''))) > 0)
 order by risk desc, id desc
-limit $6;
+limit $8;
 
 -- name: queue_newest
--- Comments of one status, newest first, after a place in the list.
+-- Comments of one status, newest first, after a place in the list and up to another one.
 select id, page, page_title, author, body, status, at, risk, findings
 from judged_comments
-where site_id = $1 and status = $2 and id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-    and ($4::text is null or position(lower($4) in lower(body || ' ' || coalesce(author, ''))) > 0)
+where site_id = $1 and status = $2
+    and id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+    and id >= coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid)
+    and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
 order by id desc
-limit $5;
+limit $6;
 
 -- name: queue_oldest
--- Comments of one status, oldest first, after a place in the list.
+-- Comments of one status, oldest first, after a place in the list and up to another one.
 select id, page, page_title, author, body, status, at, risk, findings
 from judged_comments
-where site_id = $1 and status = $2 and id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
-    and ($4::text is null or position(lower($4) in lower(body || ' ' || coalesce(author, ''))) > 0)
+where site_id = $1 and status = $2
+    and id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
+    and id <= coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+    and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
 order by id
-limit $5;
+limit $6;
+
+-- name: reach_riskiest
+-- The comment that is so many further in the queue, the riskiest first; none when the queue ends before.
+select comment_id as comment, risk
+from comments
+where site_id = $1 and status = $2
+    and (risk, comment_id) < (coalesce($4, 'infinity'::real), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+order by risk desc, comment_id desc
+offset $5 limit 1;
+
+-- name: reach_newest
+-- The comment that is so many further in the queue, newest first; none when the queue ends before.
+select comment_id as comment, risk
+from comments
+where site_id = $1 and status = $2 and comment_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+order by comment_id desc
+offset $4 limit 1;
+
+-- name: reach_oldest
+-- The comment that is so many further in the queue, oldest first; none when the queue ends before.
+select comment_id as comment, risk
+from comments
+where site_id = $1 and status = $2 and comment_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
+order by comment_id
+offset $4 limit 1;
 
 -- name: queue_total
 -- How many comments of one status a site has, counted no further than 10,000.
@@ -31,7 +62,7 @@ select count(*) as total
 from (select from comments where site_id = $1 and status = $2 limit 10000) as counted;
 
 -- name: judged_comment
--- One comment with its findings and the record of its author.
+-- One comment with its findings and what became of the last hundred of its author.
 select
     id, page, page_title, author, body, status, at, risk, findings, policy_version,
     record.approved, record.held, record.rejected, record.removed
@@ -42,8 +73,12 @@ cross join lateral (
         count(*) filter (where status = 'held') as held,
         count(*) filter (where status = 'rejected') as rejected,
         count(*) filter (where status = 'removed') as removed
-    from comments
-    where comments.site_id = judged_comments.site_id and comments.author_key = judged_comments.author_key
+    from (
+        select status from comments
+        where comments.site_id = judged_comments.site_id and comments.author_key = judged_comments.author_key
+        order by comment_id desc
+        limit 100
+    ) as latest
 ) as record
 where site_id = $1 and id = $2;
 

@@ -33,7 +33,7 @@ async def test_the_queue_is_read_in_every_order_and_goes_on_where_it_stopped(new
     for order, places in expected.items():
         seen = []
         after = None
-        while batch := await newsroom.desk.queue(newsroom.site.id, "held", order, after, None, 1):
+        while batch := await newsroom.desk.queue(newsroom.site.id, "held", order, after, None, None, 1):
             [one] = batch
             seen.append(one.id)
             after = Place(one.id, one.risk)
@@ -43,7 +43,7 @@ async def test_the_queue_is_read_in_every_order_and_goes_on_where_it_stopped(new
 
 async def test_a_comment_in_the_queue_brings_all_that_a_moderator_looks_at(newsroom: Newsroom) -> None:
     draft = await newsroom.posted("page", "held", title="The bridge", author="Ada", findings=finding(0.5))
-    [one] = await newsroom.desk.queue(newsroom.site.id, "held", "newest", None, None, 10)
+    [one] = await newsroom.desk.queue(newsroom.site.id, "held", "newest", None, None, None, 10)
     assert (one.id, one.page, one.page_title, one.author, one.body) == (
         draft.id, "page", "The bridge", "Ada", draft.body,
     )  # fmt: skip
@@ -64,7 +64,7 @@ async def test_words_are_sought_in_text_and_name_as_they_stand(
     ]
     orders: list[Order] = ["riskiest", "newest", "oldest"]
     for order in orders:
-        queue = await newsroom.desk.queue(newsroom.site.id, "held", order, None, words, 10)
+        queue = await newsroom.desk.queue(newsroom.site.id, "held", order, None, None, words, 10)
         assert [one.id for one in queue] == [drafts[place].id for place in found]
 
 
@@ -117,7 +117,7 @@ async def test_a_site_neither_sees_nor_decides_on_comments_of_another(newsroom: 
     assert await newsroom.decide(draft.id, "approved") is None
     assert await newsroom.desk.comment(site, draft.id) is None
     assert await newsroom.desk.history(site, draft.id) == []
-    assert await newsroom.desk.queue(site, "held", "newest", None, None, 10) == []
+    assert await newsroom.desk.queue(site, "held", "newest", None, None, None, 10) == []
     assert await newsroom.desk.total(site, "held") == 0
     assert await newsroom.approved("page") == {}
     assert await newsroom.comments.submitted(site, draft.id) is None
