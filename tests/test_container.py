@@ -148,10 +148,10 @@ def test_the_services_variables_are_settings() -> None:
 
 
 def test_what_is_set_beside_the_compose_file_comes_through() -> None:
-    told = {"TRECENTO_RATE_PER_MINUTE": "5", "TRECENTO_TRUSTED_PROXIES": "10.0.0.0/8"}
+    told = {"TRECENTO_RATE_PER_MINUTE": "5", "TRECENTO_TRUSTED_PROXIES": "10.0.0.0/8", "TRECENTO_WORKERS": "2"}
     environ = set_in_compose("service", TRECENTO_SECRET="s" * 32, POSTGRES_PASSWORD="p", **told)
     settings = read({name: value for name, value in environ.items() if name not in FOR_OTHERS})
-    assert settings.rate_per_minute == 5
+    assert (settings.rate_per_minute, settings.workers) == (5, 2)
     assert [str(network) for network in settings.proxies] == ["10.0.0.0/8"]
 
 
