@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import uuid_utils
 from aiohttp import web
 
-from service import wire
+from service import migrations, wire
 from service.answers import Answers
 from service.assets import PAGE_HEADERS, Assets
 from service.comments import Comments
@@ -77,7 +77,7 @@ def build(
     routes = table(
         Readers(comments, judges, answers),
         Desk(Moderators(DeskStore(database), counts, now=now), identity, judges),
-        Operators(database, telemetry),
+        Operators(database, telemetry, version=len(migrations.load()), networks=settings.metrics_networks),
         Assets(),
     )
     limiters = {

@@ -7,6 +7,7 @@
     ├── OriginNotAllowed              403
     ├── CrossSite                     403
     ├── PageClosed                    403
+    ├── OperatorsOnly                 403
     ├── NotFound                      404
     ├── UnknownSite                   404
     ├── MethodNotAllowed              405
@@ -23,7 +24,8 @@
     ├── RateLimited                   429
     ├── Internal                      500
     ├── Overloaded                    503
-    └── DatabaseUnavailable           503
+    ├── DatabaseUnavailable           503
+    └── SchemaMismatch                503
 
 The docstring of a class is the detail that is sent when an instance brings none, and the text that
 `/problems/<slug>` shows to a person. Shapes follow RFC 9457.
@@ -97,6 +99,12 @@ class PageClosed(Refusal):
     """Comments on this page are closed."""
 
     slug, title, status = "page-closed", "Comments are closed", 403
+
+
+class OperatorsOnly(Refusal):
+    """This address answers the networks in `TRECENTO_METRICS_FROM` only, and nobody who comes through a proxy."""
+
+    slug, title, status = "operators-only", "This is for operators", 403
 
 
 class NotFound(Refusal):
@@ -199,6 +207,12 @@ class DatabaseUnavailable(Refusal):
     """The database cannot be reached. Try again after `Retry-After` seconds, with the same `Idempotency-Key`."""
 
     slug, title, status = "database-unavailable", "The database is unavailable", 503
+
+
+class SchemaMismatch(Refusal):
+    """The database is at another version than the service: migrate it, or install the newer service."""
+
+    slug, title, status = "schema-mismatch", "The database is of another version", 503
 
 
 REFUSALS: tuple[type[Refusal], ...] = tuple(Refusal.__subclasses__())

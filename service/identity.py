@@ -44,7 +44,7 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
     """
     chain = [part.strip() for line in forwarded_for for part in line.split(",")]
     address = peer or ""
-    while chain and _among(address, trusted):
+    while chain and among(address, trusted):
         candidate = _parsed(chain.pop())
         if candidate is None:
             break
@@ -52,7 +52,8 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
     return address
 
 
-def _among(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+def among(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Say whether an address is in one of some networks."""
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in networks)
 

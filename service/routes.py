@@ -64,8 +64,8 @@ def table(page: readers.Readers, moderator: Desk, machine: operators.Operators, 
         Route("POST", "/v1/desk/decisions", moderator.decide, "members", {200: d.DecisionsReply}, DECIDING, takes=d.NewDecisions),
 
         Route("GET", "/health/live", machine.live, "anyone", {200: operators.Health}),
-        Route("GET", "/health/ready", machine.ready, "anyone", {200: operators.Health}, (E.Overloaded, E.DatabaseUnavailable)),
-        Route("GET", "/metrics", machine.metrics, "anyone", {200: "text/plain"}),
+        Route("GET", "/health/ready", machine.ready, "anyone", {200: operators.Health}, (E.Overloaded, E.DatabaseUnavailable, E.SchemaMismatch)),
+        Route("GET", "/metrics", machine.metrics, "anyone", {200: "text/plain"}, (E.OperatorsOnly,)),
 
         Route("GET", "/", browser.article, "anyone", {200: BROWSER, 304: None}),
         Route("GET", "/desk", browser.desk, "anyone", {200: BROWSER, 304: None}),

@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Addresses or networks, by comma, whose `X-Forwarded-For` is believed."""
     rate_per_minute: Annotated[int, Meta(ge=0)] = 30
     """Comments that one address may send in a minute; 0 for any number."""
+    metrics_from: str = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+    """Addresses or networks, by comma, that may ask for `/metrics`: this machine and private networks."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """Processes that answer; each has connections of its own to the database."""
     drain_seconds: Annotated[float, Meta(ge=0, le=3600)] = 10.0
@@ -58,7 +60,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of trusted proxies."""
-        return tuple(ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip())
+        return _networks(self.trusted_proxies)
+
+    @property
+    def metrics_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks that may ask for the numbers."""
+        return _networks(self.metrics_from)
 
     def key(self) -> bytes:
         """Return the secret as bytes, making and keeping one in the data folder when none is given."""
@@ -110,13 +117,15 @@ def read(environ: Mapping[str, str]) -> Settings:
         told["database_url"] = environ["DATABASE_URL"]
     try:
         settings = convert(told, Settings, strict=False)
-        _ = settings.proxies
-        _check(settings)
     except ValidationError as error:
         why, _, path = str(error).partition(" - at `$.")
         raise SettingsError(f"{PREFIX}{path.rstrip('`').upper()} cannot be used: {why}.") from error
-    except ValueError as error:
-        raise SettingsError(f"TRECENTO_TRUSTED_PROXIES takes addresses or networks, by comma: {error}") from error
+    for name in ("trusted_proxies", "metrics_from"):
+        try:
+            _networks(getattr(settings, name))
+        except ValueError as error:
+            raise SettingsError(f"{PREFIX}{name.upper()} takes addresses or networks, by comma: {error}") from error
+    _check(settings)
     return settings
 
 
@@ -126,3 +135,7 @@ def _check(settings: Settings) -> None:
     for name in ("direct_url", "replica_url"):
         if getattr(settings, name) and not settings.database_url:
             raise SettingsError(f"{PREFIX}{name.upper()} needs DATABASE_URL.")
+
+
+def _networks(listed: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in listed.split(",") if part.strip())

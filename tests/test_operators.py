@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from service.identity import among
+from service.settings import Settings
 from tests.newsroom import held, shown
 from tests.test_telemetry import samples
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import asyncpg
 
     from tests.conftest import Service
@@ -25,6 +31,52 @@ async def test_a_service_whose_schema_is_gone_lives_and_is_not_ready(
     await sql.execute("alter table migrations rename to gone")
     assert (await service.ask("GET", "/health/live")).status == 200
     assert (await service.ask("GET", "/health/ready")).status >= 500
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        ("delete from migrations where version = (select max(version) from migrations)", "run trecento migrate."),
+        ("delete from migrations", "run trecento migrate."),
+        ("insert into migrations (version, name, checksum) values (9999, '', '')", "install the newer service."),
+    ],
+)
+async def test_a_service_on_a_schema_of_another_version_is_not_ready(
+    service: Service, sql: asyncpg.Connection[Any], change: str, asked: str
+) -> None:
+    ours = await sql.fetchval("select max(version) from migrations")
+    await sql.execute(change)
+    theirs = await sql.fetchval("select coalesce(max(version), 0) from migrations")
+    answer = await service.ask("GET", "/health/ready")
+    assert (answer.status, answer.json["type"]) == (503, "/problems/schema-mismatch")
+    assert (answer.json["service"], answer.json["database"]) == (ours, theirs)
+    assert answer.json["detail"] == f"The database is at version {theirs}, this service at {ours}: {asked}"
+    assert (await service.ask("GET", "/health/live")).status == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "x-real-ip", "Forwarded", "Via"])
+async def test_who_comes_through_a_proxy_gets_no_numbers(serve: Callable[..., Any], header: str) -> None:
+    async with serve(trusted_proxies="127.0.0.0/8") as service:
+        answer = await service.ask("GET", "/metrics", headers={header: "127.0.0.1"})
+    assert (answer.status, answer.json["type"]) == (403, "/problems/operators-only")
+
+
+async def test_the_numbers_are_for_the_networks_that_are_named(serve: Callable[..., Any]) -> None:
+    for networks, status in (("192.0.2.0/24", 403), ("192.0.2.0/24,127.0.0.1", 200)):
+        async with serve(metrics_from=networks) as service:
+            assert (await service.ask("GET", "/metrics")).status == status
+
+
+@pytest.mark.parametrize(
+    ("address", "may"),
+    [
+        ("127.0.0.1", True), ("::1", True), ("10.1.2.3", True), ("172.16.0.1", True), ("192.168.1.1", True),
+        ("fd00::1", True), ("::ffff:10.1.2.3", True), ("172.15.0.1", False), ("192.0.2.1", False),
+        ("2001:db8::1", False), ("", False),
+    ],
+)  # fmt: skip  # a row of each
+def test_this_machine_and_private_networks_are_named_by_default(address: str, *, may: bool) -> None:
+    assert among(address, Settings().metrics_networks) == may
 
 
 async def test_the_numbers_are_those_of_what_happened(service: Service) -> None:

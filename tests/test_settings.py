@@ -28,11 +28,16 @@ def test_every_setting_is_read_from_its_variable() -> None:
             "TRECENTO_SECRET": SECRET,
             "TRECENTO_TRUSTED_PROXIES": "10.0.0.0/8, ::1,127.0.0.1",
             "TRECENTO_RATE_PER_MINUTE": "5",
+            "TRECENTO_METRICS_FROM": "192.0.2.0/24",
+            "TRECENTO_WORKERS": "2",
+            "TRECENTO_DRAIN_SECONDS": "2.5",
             "PATH": "/bin",
         }
     )
     assert (settings.database_url, settings.host, settings.port) == ("postgresql://db/trecento", "::1", 0)
     assert (str(settings.folder), settings.key(), settings.rate_per_minute) == ("/data", SECRET.encode(), 5)
+    assert (settings.workers, settings.drain_seconds) == (2, 2.5)
+    assert [str(network) for network in settings.metrics_networks] == ["192.0.2.0/24"]
     assert [str(network) for network in settings.proxies] == ["10.0.0.0/8", "::1/128", "127.0.0.1/32"]
 
 

@@ -16,6 +16,7 @@ SETTINGS = """settings, from the environment:
   TRECENTO_SECRET           made and kept in TRECENTO_DATA; the same for every process of a service
   TRECENTO_TRUSTED_PROXIES  none            addresses or networks whose X-Forwarded-For is believed, by comma
   TRECENTO_RATE_PER_MINUTE  30              comments from one address, to each worker; 0 for any number
+  TRECENTO_METRICS_FROM     127.0.0.0/8,... addresses or networks that may ask for /metrics; private ones by default
   TRECENTO_WORKERS          1               processes that answer
   TRECENTO_DRAIN_SECONDS    10              for what is under way when the service stops
   TRECENTO_DATABASE_POOLER  none            'transaction' when a PgBouncer of that mode is at DATABASE_URL
