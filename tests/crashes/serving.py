@@ -68,6 +68,10 @@ class Serving:
         self._process.wait()
         wait(lambda: gone(pids))
 
+    def kill_a_worker(self) -> None:
+        """Kill the oldest of its workers, and leave it to the service to start another."""
+        os.kill(min(descendants(self.pid)), signal.SIGKILL)
+
     def stop(self) -> None:
         """Stop it in order if it runs."""
         if self._process and self._process.poll() is None:

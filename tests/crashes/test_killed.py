@@ -17,12 +17,30 @@ if TYPE_CHECKING:
     from tests.crashes.serving import Serving
 
 
-async def check(crowd: Crowd, folder: Path, url: str) -> None:
-    """Verify, post everything once more under the same keys, and verify again."""
-    program = Program(folder, url)
-    await crowd.verify(program, url)
-    await crowd.post_all()
-    await crowd.verify(program, url)
+async def test_workers_and_the_pooler(
+    postgresql: Cluster, pgbouncer: PgBouncer, place: str, serving: Callable[..., Serving], tmp_path: Path
+) -> None:
+    url = postgresql.url(place)
+    service = serving(
+        "--workers",
+        "2",
+        DATABASE_URL=pgbouncer.url(place),
+        TRECENTO_DATABASE_POOLER="transaction",
+        TRECENTO_DIRECT_URL=url,
+    )
+    crowd = Crowd(service.address)
+    posting = asyncio.create_task(crowd.post_all())
+    for share in (0.1, 0.4):
+        await crowd.until(share)
+        service.kill_a_worker()
+        await crowd.until(share + 0.15)
+        pgbouncer.kill()
+        assert not posting.done()
+        await asyncio.to_thread(pgbouncer.start)
+    await posting
+    assert crowd.lost
+    assert crowd.refused
+    await crowd.verify(Program(tmp_path, url), url)
 
 
 async def test_the_whole_service(
@@ -38,7 +56,7 @@ async def test_the_whole_service(
     await asyncio.to_thread(service.start)
     await posting
     assert crowd.lost
-    await check(crowd, tmp_path, url)
+    await crowd.verify(Program(tmp_path, url), url)
 
 
 async def test_the_database(postgresql: Cluster, place: str, serving: Callable[..., Serving], tmp_path: Path) -> None:
@@ -54,24 +72,4 @@ async def test_the_database(postgresql: Cluster, place: str, serving: Callable[.
     await posting
     assert crowd.refused
     assert not crowd.lost
-    await check(crowd, tmp_path, url)
-
-
-async def test_the_pooler(
-    postgresql: Cluster, pgbouncer: PgBouncer, place: str, serving: Callable[..., Serving], tmp_path: Path
-) -> None:
-    url = postgresql.url(place)
-    service = serving(
-        DATABASE_URL=pgbouncer.url(place), TRECENTO_DATABASE_POOLER="transaction", TRECENTO_DIRECT_URL=url
-    )
-    crowd = Crowd(service.address)
-    posting = asyncio.create_task(crowd.post_all())
-    for share in (0.2, 0.4, 0.6):
-        await crowd.until(share)
-        pgbouncer.kill()
-        assert not posting.done()
-        await asyncio.to_thread(pgbouncer.start)
-    await posting
-    assert crowd.refused
-    assert not crowd.lost
-    await check(crowd, tmp_path, url)
+    await crowd.verify(Program(tmp_path, url), url)
