@@ -89,7 +89,7 @@ class Front:
             writer.close()
 
     def told(self) -> list[dict[str, Any]]:
-        """Return the lines of the access log."""
+        """Return the lines of the access log; that of an answer comes after it."""
         return [msgspec.json.decode(line) for line in (self.folder / "access").read_bytes().splitlines()]
 
     def errors(self) -> str:

@@ -144,7 +144,7 @@ def test_the_services_variables_are_settings() -> None:
     assert settings.secret == "s" * 32
     assert settings.rate_per_minute == 30
     assert [str(network) for network in settings.proxies] == ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]
-    assert re.findall(r"\n\s*server (\S+) max_fails", NGINX.read_text()) == [f"service:{settings.port}"]
+    assert re.findall(r"\n\s*server (\S+) fail_timeout", NGINX.read_text()) == [f"service:{settings.port}"]
 
 
 def test_what_is_set_beside_the_compose_file_comes_through() -> None:

@@ -499,6 +499,18 @@ async def test_connections_to_the_service_are_kept(service: Service) -> None:
     assert int(kept[1]) < int(kept[2]) == KEEPALIVE_SECONDS
 
 
+async def test_of_two_services_one_that_is_away_costs_nobody_an_answer(service: Service) -> None:
+    nobody = free_port()
+    more = {"fail_timeout=1s;": f"fail_timeout=1s; server 127.0.0.1:{nobody} fail_timeout=1s;"}
+    async with front(service.server.port or 0, replace=more, worker_processes="1") as nginx:
+
+        async def its_turn() -> bool:
+            assert (await nginx.ask("POST", "/v1/comments")).status == 415
+            return any(line["service"] == "502, 415" for line in nginx.told())
+
+        await until(its_turn)
+
+
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while some := await reader.read(65_536):
         writer.write(some)
@@ -521,6 +533,11 @@ async def test_nothing_personal_is_written_down(service: Service, nginx: Front) 
     await service.server.close()
     assert (await nginx.ask("GET", "/v1/comments?page=hidden", headers=told)).status == 502
     assert (await nginx.ask("GET", "/health/proxy?hidden")).status == 200
+
+    async def all_told() -> bool:
+        return len(nginx.told()) > len(ids) + 1
+
+    await until(all_told)
     lines = nginx.told()
     assert [line["request"] for line, known in zip(lines, ids, strict=False) if known] == list(filter(None, ids))
     assert len(list(filter(None, ids))) >= 9
