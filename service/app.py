@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import uuid_utils
 from aiohttp import web
@@ -87,7 +87,7 @@ def build(
     application = web.Application(
         middlewares=[
             kept(answers, telemetry),
-            observe(telemetry, settings.proxies, monotonic=monotonic, new_request_id=lambda: str(uuid4())),
+            observe(telemetry, settings.proxies, monotonic=monotonic, new_request_id=lambda: str(uuid_utils.uuid4())),
         ]
     )
     document = openapi(routes)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,6 +68,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
 
 
+@lru_cache(4096)
 def subscriber(address: str) -> str:
     """Return what an address is limited by: itself, or its /64 in IPv6."""
     parsed = _parsed(address)
@@ -90,7 +92,7 @@ class Identity:
 
     def reader(self, site: int, address: str, name: str | None, at: datetime) -> ReaderKeys:
         """Return the keys of a reader; they change with the month, so nothing leads back to an address for long."""
-        place = f"{at:%Y-%m}/{site}/{subscriber(address)}"
+        place = f"{at.year}-{at.month:02}/{site}/{subscriber(address)}"
         return ReaderKeys(self._digest(f"author/{place}/{(name or '').casefold()}"), self._digest(f"address/{place}"))
 
     def _digest(self, text: str) -> bytes:

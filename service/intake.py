@@ -40,9 +40,12 @@ class Entry(NamedTuple):
     answer: asyncio.Future[Submitted]
 
     @property
-    def reader(self) -> Hashable:
-        """Who wrote it: one reader's comments go in one batch after another, so that each sees those before it."""
-        return self.draft.site, self.draft.address_key
+    def reader(self) -> Hashable | None:
+        """Who wrote it: one reader's comments go in one batch after another, so that each sees those before it.
+
+        None where the policy does not look at them.
+        """
+        return (self.draft.site, self.draft.address_key) if self.court.looks_back else None
 
     @property
     def key(self) -> Hashable | None:
@@ -76,6 +79,7 @@ class Intake:
         self._readers: set[Hashable] = set()
         self._keys: set[Hashable] = set()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._starting = False
         self._closing = False
         telemetry.gauge("waiting", lambda: len(self._waiting))
 
@@ -85,20 +89,27 @@ class Intake:
         Raises Overloaded at once when too many wait or the service stops, PageClosed, ParentNotFound,
         IdempotencyKeyReused or DatabaseUnavailable.
         """
+        if len(self._waiting) >= self._limit:
+            self._start()
         if self._closing or len(self._waiting) >= self._limit:
             raise Overloaded(headers={"Retry-After": RETRY_SECONDS})
-        entry = Entry(court, draft, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        entry = Entry(court, draft, loop.create_future())
         self._waiting.append(entry)
-        self._start()
+        if not self._starting:  # after all that arrived in this turn of the event loop have come in
+            self._starting = True
+            loop.call_soon(self._start)
         return await entry.answer
 
     async def close(self) -> None:
         """Take nothing more, and return when everything that waits has been answered."""
         self._closing = True
+        self._start()
         while self._under_way:
             await asyncio.wait(self._under_way)
 
     def _start(self) -> None:
+        self._starting = False
         while self._waiting and len(self._under_way) < self._batches:
             entries = self._gather()
             if not entries:  # whatever waits depends on a batch under way, which starts the next when it ends
@@ -118,7 +129,7 @@ class Intake:
             entry = self._waiting.popleft()
             if entry.answer.done():  # its client has gone, and nobody holds a promise
                 continue
-            if entry.reader in self._readers or entry.key in self._keys:
+            if (entry.reader and entry.reader in self._readers) or (entry.key and entry.key in self._keys):
                 put_off.append(entry)
                 continue
             if entry.key:

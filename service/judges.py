@@ -25,6 +25,12 @@ class Court(NamedTuple):
     judge: Judge
     read_at: float
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether a verdict may depend on comments that came just before."""
+        rules = self.site.policy.rules
+        return not rules.flood.action == rules.duplicate.action == rules.copied.action == "off"
+
 
 class Judges:
     """Sites by name, each with its judge."""
