@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 BATCH = 128
 """Drafts in one transaction."""
-BATCHES = 4
-"""Transactions under way at once."""
+BATCHES = 2
+"""Transactions under way at once: one is judged here while the database carries out the other."""
 WAITING = 2000
 """Drafts that may wait; one more is told to come again."""
 BREATH = 0.002
@@ -168,13 +168,17 @@ class Intake:
                 _refuse(entry, error)
 
     async def _store_together(self, entries: list[Entry]) -> None:
-        known = await self._store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
+        async with self._store.on_one_connection() as store:
+            await self._look_judge_and_store(store, entries)
+
+    async def _look_judge_and_store(self, store: CommentStore, entries: list[Entry]) -> None:
+        known = await store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
         judged: list[tuple[Entry, Judged]] = []
         ahead: Counter[Hashable] = Counter()
         clock = asyncio.get_running_loop().time
         breath = clock() + BREATH
         for entry, found in zip(entries, known, strict=True):
-            if await self._settled(entry, found):
+            if await self._settled(store, entry, found):
                 continue
             court, draft, _ = entry
             facts = _with_neighbours(found.facts, ahead, draft)
@@ -186,9 +190,9 @@ class Intake:
         if not judged:
             return
         try:
-            tallies = await self._store.add([item for _, item in judged])
+            tallies = await store.add([item for _, item in judged])
         except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
-            await self._store_together([entry for entry, _ in judged])
+            await self._look_judge_and_store(store, [entry for entry, _ in judged])
             return
         self._telemetry.observe("batches", len(judged))
         for entry, (draft, verdict, _) in judged:
@@ -199,11 +203,11 @@ class Intake:
             self._counts.learn(page(draft.site, draft.page), tallies[draft.id])
             _give(entry, Submitted.of(draft, verdict, tallies[draft.id].approved))
 
-    async def _settled(self, entry: Entry, known: Known) -> bool:
+    async def _settled(self, store: CommentStore, entry: Entry, known: Known) -> bool:
         """Answer what needs no judging, and say whether it was that."""
         if known.earlier:
             try:
-                _give(entry, await self._again(entry.draft, known))
+                _give(entry, await self._again(store, entry.draft, known))
             except IdempotencyKeyReused as refusal:
                 _refuse(entry, refusal)
             return True
@@ -215,10 +219,10 @@ class Intake:
             return False
         return True
 
-    async def _again(self, draft: Draft, known: Known) -> Submitted:
+    async def _again(self, store: CommentStore, draft: Draft, known: Known) -> Submitted:
         if known.earlier is None or known.earlier_hash != draft.request_hash:
             raise IdempotencyKeyReused
-        submitted = await self._store.submitted(draft.site, known.earlier)
+        submitted = await store.submitted(draft.site, known.earlier)
         if submitted is None:  # retention took the comment just now
             raise IdempotencyKeyReused
         return submitted

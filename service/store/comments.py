@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from uuid import UUID
@@ -15,12 +16,12 @@ from service.store.pages import NOBODY, Tally
 from service.store.rows import Findings, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from asyncpg import Record
 
     from service.model import Draft, Policy, Verdict
-    from service.postgres import Database
+    from service.postgres import Database, Session
 
 
 class Known(NamedTuple):
@@ -97,10 +98,19 @@ class CommentStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._queries: Database | Session = database
+
+    @asynccontextmanager
+    async def on_one_connection(self) -> AsyncIterator[CommentStore]:
+        """Give this store on one connection, for queries that follow each other at once."""
+        async with self._database.session() as session:
+            store = CommentStore(self._database)
+            store._queries = session
+            yield store
 
     async def facts(self, drafts: Sequence[tuple[Draft, Policy]]) -> list[Known]:
         """Return what is known of each draft, in their order, in one round trip."""
-        rows = await self._database.all(
+        rows = await self._queries.all(
             "facts",
             [draft.site for draft, _ in drafts],
             [draft.page for draft, _ in drafts],
@@ -128,7 +138,7 @@ class CommentStore:
             (draft, place, finding) for draft, verdict, _ in judged for place, finding in enumerate(verdict.findings)
         ]
         try:
-            rows = await self._database.all(
+            rows = await self._queries.all(
                 "insert_comments",
                 [draft.site for draft, _, _ in judged],
                 [draft.id for draft, _, _ in judged],
@@ -165,14 +175,14 @@ class CommentStore:
 
     async def submitted(self, site: int, comment: UUID) -> Submitted | None:
         """Return a stored comment as it was answered when it came."""
-        row = await self._database.one("submitted", site, comment)
+        row = await self._queries.one("submitted", site, comment)
         return read(row, Submitted) if row else None
 
     async def thread(
         self, site: int, key: str, order: Literal["newest", "oldest"], after: UUID | None, limit: int
     ) -> Listed:
         """Return approved comments of a page after a place in the list, and what the page shows at that moment."""
-        rows = await self._database.all(f"thread_{order}", site, key, after, limit)
+        rows = await self._queries.all(f"thread_{order}", site, key, after, limit)
         if not rows:
             return Listed(NOBODY, [])
         comments = [Shown(*row[2:]) for row in rows if row["id"]]
