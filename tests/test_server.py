@@ -9,11 +9,13 @@ import signal
 import socket
 import subprocess
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 
 import asyncpg
 import pytest
 
 from service.server import set_up
+from service.server.backoff import BackOff
 from service.settings import Settings
 from tests.conftest import SECRET
 from tests.program import COMMAND, SECONDS, Program, environment, serving
@@ -136,6 +138,43 @@ async def test_of_two_first_starts_one_makes_the_moderator(empty_url: str, capsy
     connection = await asyncpg.connect(empty_url)
     assert await connection.fetchval("select count(*) from moderators") == 1
     await connection.close()
+
+
+def test_a_database_of_our_own_that_dies_is_started_again(tmp_path: Path) -> None:
+    def database() -> int:
+        return int((tmp_path / "data" / "postgres" / "postmaster.pid").read_text().partition("\n")[0])
+
+    def takes_comments() -> bool:
+        try:
+            return bool(service.ask("/v1/comments", page="p", body="The bridge is closed.")["status"] == "approved")
+        except HTTPError as refused:
+            if refused.code != 503:
+                raise
+            return False
+
+    with serving(tmp_path, "--setup", TRECENTO_RATE_PER_MINUTE="0") as service:
+        before = database()
+        assert service.ask("/v1/comments", page="p", body="The bridge is open.")["status"] == "approved"
+        os.kill(before, signal.SIGKILL)
+        assert eventually(takes_comments)
+        assert database() != before
+        assert service.ask("/v1/counts?page=p") == {"counts": {"p": 2}}
+        assert {"database died", "database started again"} <= {line["event"] for line in service.logged()}
+        assert service.end(signal.SIGTERM) == (0, "")
+    assert not postgres_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("ages", "pauses"),
+    [
+        ([3600.0], [0.0]),
+        ([0.1] * 8, [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]),
+        ([0.1, 59.9, 60.0, 0.1], [1.0, 2.0, 0.0, 1.0]),
+    ],
+)
+def test_what_dies_young_again_and_again_is_waited_for_longer_each_time(ages: list[float], pauses: list[float]) -> None:
+    back_off = BackOff()
+    assert [back_off.after(age) for age in ages] == pauses
 
 
 def test_one_process_lives_on_when_it_is_told_to_reload(tmp_path: Path, url: str) -> None:

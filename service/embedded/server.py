@@ -35,10 +35,15 @@ PASSING = ("already exists", "still in use", "unexpected postmaster exit")
 class EmbeddedPostgres:
     """A running server that this process answers for, at the address `dsn`; a context manager that stops it."""
 
-    def __init__(self, lock: TextIO, server: Postmaster, child: subprocess.Popen[bytes] | None) -> None:
-        self._lock, self._server, self._child = lock, server, child
-        self.pid = server.pid
-        self.dsn = server.dsn
+    def __init__(self, lock: TextIO, place: Place, sockets: Path) -> None:
+        self._lock, self._place, self._sockets = lock, place, sockets
+        self._server, self._child = _found_or_launched(place, sockets)
+        self.dsn = self._server.dsn
+
+    @property
+    def pid(self) -> int:
+        """Number of the server's process."""
+        return self._server.pid
 
     def __enter__(self) -> Self:
         return self
@@ -50,9 +55,17 @@ class EmbeddedPostgres:
         """Shut the server down and set the folder free. Clients that are still there lose their connection."""
         if not self._lock.closed:
             with self._lock:
-                _end(self.pid, self._gone)
+                _end(self.pid, self.gone)
 
-    def _gone(self) -> bool:
+    def revive(self) -> None:
+        """Start a server that has died again, at the same address.
+
+        Raises EmbeddedError.
+        """
+        self._server, self._child = _found_or_launched(self._place, self._sockets)
+
+    def gone(self) -> bool:
+        """Tell whether the server runs no longer."""
         return not self._server.alive() if self._child is None else self._child.poll() is not None
 
 
@@ -69,10 +82,9 @@ def start(folder: Path) -> EmbeddedPostgres:
             let_in(place, place.programs / "postgres", place.folder, sockets)
             if not _initialised(place):
                 _initialise(place)
-            found = _survivor(place)
-            server, child = (found, None) if found else _launch(place, sockets)
+            server = EmbeddedPostgres(lock, place, sockets)
             stack.pop_all()
-            return EmbeddedPostgres(lock, server, child)
+            return server
     except OSError as problem:
         raise _denied(folder, problem) from problem
 
@@ -170,6 +182,11 @@ def _initialise(place: Place) -> None:
             log.write(said)
         raise EmbeddedError(f"No database can be made in {place.folder} ({_reason(said)}): see {place.log}")
     fresh.rename(place.data)
+
+
+def _found_or_launched(place: Place, sockets: Path) -> tuple[Postmaster, subprocess.Popen[bytes] | None]:
+    found = _survivor(place)
+    return (found, None) if found else _launch(place, sockets)
 
 
 def _survivor(place: Place) -> Postmaster | None:

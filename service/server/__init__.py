@@ -15,7 +15,9 @@ import uvloop
 from service import embedded
 from service.app import build, new_id, now
 from service.commands import current, migrate, opened, passable, reachable
+from service.embedded import EmbeddedError, EmbeddedPostgres
 from service.identity import Identity
+from service.server.backoff import BackOff
 from service.server.doors import greet, listen
 from service.server.supervisor import Supervisor
 from service.server.worker import KEEPALIVE_SECONDS, LINE_BYTES, answer, inherited, until_told, work
@@ -25,10 +27,14 @@ from service.telemetry import set_up_logging
 from service.wordlists import load
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from service.settings import Settings
 
 __all__ = ["KEEPALIVE_SECONDS", "LINE_BYTES", "serve", "set_up"]
 
+LOOK_SECONDS = 0.5
+"""How often is looked whether the embedded database still runs."""
 FIRST_MODERATOR = "editor"
 log = structlog.get_logger()
 
@@ -66,9 +72,41 @@ def serve(settings: Settings, *, workers: int, first_run: bool, wait: float) -> 
         with owner as server:
             url = settings.database_url or (server.dsn if server else "")
             if workers == 1:
-                uvloop.run(until_told(_alone(settings, url, first_run=first_run, wait=wait), _stay))
+                alone = _alone(settings, url, first_run=first_run, wait=wait)
+                uvloop.run(until_told(_with(server, alone), _stay))
             else:
-                asyncio.run(_together(settings, url, workers, first_run=first_run, wait=wait))
+                supervisor = Supervisor(url, settings.drain_seconds)
+                together = _together(supervisor, settings, url, workers, first_run=first_run, wait=wait)
+                asyncio.run(until_told(_with(server, together), supervisor.reload))
+
+
+async def _with(server: EmbeddedPostgres | None, serving: Coroutine[None, None, None]) -> None:
+    keeping = asyncio.create_task(_keep(server)) if server else None
+    try:
+        await serving
+    finally:
+        if keeping:
+            keeping.cancel()
+
+
+async def _keep(server: EmbeddedPostgres) -> None:
+    """Start the embedded database again whenever it has died."""
+    back_off, clock = BackOff(), asyncio.get_running_loop().time
+    since = clock()
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if not server.gone():
+            continue
+        pause = back_off.after(clock() - since)
+        log.error("database died", starts_again_in=pause)
+        await asyncio.sleep(pause)
+        try:
+            await asyncio.to_thread(server.revive)
+        except EmbeddedError as error:
+            log.warning("database cannot be started", reason=str(error))
+        else:
+            log.info("database started again")
+        since = clock()
 
 
 async def _prepare(settings: Settings, url: str, *, first_run: bool, wait: float) -> None:
@@ -95,12 +133,9 @@ def _stay() -> None:
     log.warning("not reloaded", reason="one process cannot take its own place: start with --workers 2")
 
 
-async def _together(settings: Settings, url: str, workers: int, *, first_run: bool, wait: float) -> None:
-    supervisor = Supervisor(url, settings.drain_seconds)
-
-    async def serving() -> None:
-        await _prepare(settings, url, first_run=first_run, wait=wait)
-        doors = listen(settings.host, settings.port, workers)
-        await supervisor.run(doors, lambda: greet(doors[0][0]))
-
-    await until_told(serving(), supervisor.reload)
+async def _together(
+    supervisor: Supervisor, settings: Settings, url: str, workers: int, *, first_run: bool, wait: float
+) -> None:
+    await _prepare(settings, url, first_run=first_run, wait=wait)
+    doors = listen(settings.host, settings.port, workers)
+    await supervisor.run(doors, lambda: greet(doors[0][0]))

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import msgspec
 import structlog
 
 from service.commands import CommandError
+from service.server.backoff import BackOff
 from service.server.channel import Channel, Ready, Told, Total
 from service.server.worker import GRACE_SECONDS, INHERITED
 from service.telemetry import Numbers
@@ -22,10 +24,6 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import Callable, Collection, Coroutine
 
-YOUNG_SECONDS = 60.0
-"""A worker that dies before this age is started again after a pause only."""
-PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before a worker is started again, for one young death after another."""
 START_SECONDS = 60.0
 """What a worker may take to be ready when it is to take the place of another."""
 log = structlog.get_logger()
@@ -79,7 +77,7 @@ class Supervisor:
         self._living: set[Worker] = set()
         self._gone = Numbers(counters={"deaths": {(): 0}})
         """What those have counted that ended."""
-        self._young_deaths: dict[int, int] = {}
+        self._pauses: defaultdict[int, BackOff] = defaultdict(BackOff)
         self._watching: set[asyncio.Task[None]] = set()
         self._restarting: set[asyncio.Task[None]] = set()
         self._greeted = False
@@ -163,17 +161,14 @@ class Supervisor:
             worker.process.kill()
 
     async def _restart(self, dead: Worker) -> None:
-        deaths = self._young_deaths[dead.place] = (
-            0 if dead.age > YOUNG_SECONDS else self._young_deaths.get(dead.place, 0) + 1
-        )
-        pause = PAUSES[min(deaths, len(PAUSES)) - 1] if deaths else 0.0
+        pause = self._pauses[dead.place].after(dead.age)
         while self._places[dead.place] is dead:  # else a reload was faster
             log.info("worker starts again", seconds=pause)
             await asyncio.sleep(pause)
             try:
                 successor = await self._start(dead.place)
             except OSError as error:
-                pause = PAUSES[-1]
+                pause = self._pauses[dead.place].after(0)
                 log.warning("worker cannot be started", error=error.strerror)
                 continue
             if self._places[dead.place] is dead:
