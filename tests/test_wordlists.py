@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-import csv
-import json
-import random
 import subprocess
 import sys
 from collections import Counter
-from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from service.moderation.text import canonical, fold
+from service.moderation.text import fold
 from service.wordlists import LANGUAGES, LEFT_OUT, adopted, lines, listed, load, packaged, sorted_in
+from tests.bench.differences import OURS, THEIRS, Comparison, sample
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SAMPLE = 160
@@ -22,10 +18,6 @@ SAMPLE = 160
 LEXICON = load()
 ENTRIES = [entry for language in LANGUAGES for entry in listed(language)]
 SPELLING = {word: entry for entry in ENTRIES for word in (entry.word, *entry.forms)}
-
-
-def flagged(text: str) -> bool:
-    return any(hit.severity != "mild" for hit in LEXICON.hits(fold(canonical(text))))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -95,46 +87,42 @@ def test_loading_does_not_run_better_profanity() -> None:
     assert done.stdout.strip() == "False"
 
 
-def rows(name: str) -> list[str]:
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{name} is not beside the repository, in ../shared/data")
-    with path.open(encoding="utf-8") as file:
-        if path.suffix == ".jsonl":
-            return [json.loads(line)["text"] for line in file]
-        return [row["text"] for row in csv.DictReader(file)]
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    return Comparison()
 
 
-def difference(text: str, *, theirs: bool) -> str:
-    """Name the reason why our answer is not better-profanity's."""
-    hits = LEXICON.hits(fold(canonical(text)))
-    listed_words = set(packaged())
-    if theirs:
-        if hits:
-            return "mild here"
-        words = fold(text).words
-        left_out = {word for word, (category, _) in sorted_in().items() if category == LEFT_OUT}
-        joined = {*words, *map("".join, pairwise(words))}
-        return "left out" if left_out & joined else "joined or read as another word"
-    disguised = any(canonical(text)[hit.start : hit.end].lower() not in listed_words for hit in hits)
-    return "disguised or inflected" if disguised else "phrase or new word"
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("What a fucking mess", set()),
+        ("The council met", set()),
+        ("What a stupid plan", {"mild here"}),
+        ("They kill for it", {"left out"}),
+        ("The pen is mightier", {"read across words"}),
+        ("In a lvst year", {"read as another word"}),
+        ("Dick Van Dyke danced", {"excused"}),
+        ("What the ｆｕｃｋ", {"other characters"}),
+        ("You s#ut", {"letters apart"}),
+        ("What a d**bass", {"letters apart"}),
+        ("What a fuuuuck up", {"letters repeated"}),
+        ("Oh youfuckers", {"run together"}),
+        ("What a pirck", {"respelled"}),
+        ("Was für ein Arschloch", {"listed here only"}),
+        ("They said 'shit' twice", {"beside a sign"}),
+        ("What the ｆｕｃｋ, youfuckers", {"other characters", "run together"}),
+    ],
+)
+def test_a_difference_from_better_profanity_has_a_name(comparison: Comparison, text: str, names: set[str]) -> None:
+    assert comparison.classes(text) == names
 
 
-def test_differences_from_better_profanity_are_of_known_kinds() -> None:
-    reference = import_module("better_profanity").Profanity()
-    texts = rows("benign.jsonl") + rows("evasion.jsonl") + rows("news_profanity_gold2.csv")
-    kinds: Counter[str] = Counter()
-    for text in random.Random(300).sample(sorted({text[:120] for text in texts}), SAMPLE):
-        ours, theirs = flagged(text), reference.contains_profanity(text)
-        kinds["same" if ours == theirs else difference(text, theirs=theirs)] += 1
-    assert kinds.total() == SAMPLE
-    assert set(kinds) <= {
-        "same",
-        "mild here",
-        "left out",
-        "joined or read as another word",
-        "disguised or inflected",
-        "phrase or new word",
-    }
-    assert kinds["same"] > SAMPLE * 0.6, kinds
-    assert kinds["disguised or inflected"] > kinds["phrase or new word"], kinds
+def test_every_difference_from_better_profanity_is_explained(comparison: Comparison) -> None:
+    if not (DATA / "benign.jsonl").exists():
+        pytest.skip("the labelled comments are not beside the repository, in ../shared/data")
+    found = {text: comparison.classes(text) for text in sample(DATA, SAMPLE)}
+    assert {text: names for text, names in found.items() if not names <= {*THEIRS, *OURS}} == {}
+    counts = Counter(name for names in found.values() for name in names or ["same"])
+    assert counts["same"] > SAMPLE * 0.6, counts
+    assert counts["mild here"] > counts["left out"] > counts["read across words"], counts
+    assert counts["other characters"] > counts["listed here only"], counts
