@@ -36,11 +36,10 @@ class Draft(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What storage knows that bears on one draft; rules look nothing up themselves."""
+    """What storage knows that bears on one draft and its rules ask for; rules look nothing up themselves."""
 
     banned: bool = False
     author_approved: int = 0
-    author_rejected: int = 0
     recent: int = 0
     """Comments from the same address inside the policy's flood window, counted no further than its limit."""
     repeats_by_author: int = 0

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from service.counts import Counts
-from service.model import Finding, Policy
+from service.model import Finding, NewAuthorRule, Policy, Rules
 from service.moderation.text import fingerprint
 from service.moderators import Moderators
 from service.postgres import Database, Session
@@ -203,7 +203,8 @@ async def test_facts_cost_the_same_for_who_writes_much(room: Newsroom) -> None:
     crowd: dict[str, Any] = {"author_key": digest("author 0"), "address_key": digest("address 0")}
     await room.known(room.draft(HOT, body="First!", at=UNTIL, idempotency_key="new", **crowd))
     within(400, "facts")
-    batch = [(room.draft(HOT, at=UNTIL, **crowd), Policy()) for _ in range(64)]
+    asking = Policy(rules=Rules(new_author=NewAuthorRule(action="hold")))
+    batch = [(room.draft(HOT, at=UNTIL, **crowd), asking) for _ in range(64)]
     assert all(known.facts.author_approved for known in await room.comments.facts(batch))
     within(64 * 150, "facts", sorted_rows=64)
 

@@ -67,7 +67,7 @@ COMMENT = "md5('comment 4000')::uuid"
 FACTS = (
     "array[1]::bigint[], array['page 7'], array[md5('comment 6')::uuid], array[decode(md5('author 6'), 'hex')],"
     " array[decode(md5('address 6'), 'hex')], array[decode(md5('text 6'), 'hex')], array[timestamptz '2026-05-05'],"
-    " array['key 6'], array[60], array[5], array[86400], array[86400]"
+    " array['key 6'], array[60], array[5], array[86400], array[86400], array[200], array[100]"
 )
 PLANS = {
     "thread_newest": ("1, 'page 7', null, 51", {"comments_thread", "pages_site_id_key_key"}),

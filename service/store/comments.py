@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
-    from service.model import Draft, Policy, Verdict
+    from service.model import Draft, Policy, Rules, Verdict
     from service.postgres import Database, Session
+
+
+ALIKE = 200
+"""Newest comments of the same text that are looked at: so many that one author's are hardly ever all of them."""
+RECORD = 100
+"""Newest comments of an author that make the record."""
 
 
 class Known(NamedTuple):
@@ -110,6 +116,8 @@ class CommentStore:
 
     async def facts(self, drafts: Sequence[tuple[Draft, Policy]]) -> list[Known]:
         """Return what is known of each draft, in their order, in one round trip."""
+        if not drafts:
+            return []
         rows = await self._queries.all(
             "facts",
             [draft.site for draft, _ in drafts],
@@ -120,10 +128,7 @@ class CommentStore:
             [draft.fingerprint for draft, _ in drafts],
             [draft.at for draft, _ in drafts],
             [draft.idempotency_key for draft, _ in drafts],
-            [policy.rules.flood.seconds for _, policy in drafts],
-            [policy.rules.flood.limit for _, policy in drafts],
-            [policy.rules.duplicate.seconds for _, policy in drafts],
-            [policy.rules.copied.seconds for _, policy in drafts],
+            *zip(*[_asked(policy.rules) for _, policy in drafts], strict=True),
         )
         return [_known(row) for row in rows]
 
@@ -189,12 +194,24 @@ class CommentStore:
         return Listed(Tally(rows[0]["count"], rows[0]["revision"]), comments)
 
 
+def _asked(rules: Rules) -> tuple[int, int, int, int, int, int]:
+    """Return how far back the rules look, and at how many comments: none where nothing is made of them."""
+    flood, duplicate, copied = rules.flood, rules.duplicate, rules.copied
+    return (
+        flood.seconds,
+        0 if flood.action == "off" else flood.limit,
+        duplicate.seconds,
+        copied.seconds,
+        0 if duplicate.action == copied.action == "off" else ALIKE,
+        0 if rules.new_author.action == "off" else RECORD,
+    )
+
+
 def _known(row: Record) -> Known:
     return Known(
         facts=Facts(
             banned=row["banned"],
             author_approved=row["author_approved"],
-            author_rejected=row["author_rejected"],
             recent=row["recent"],
             repeats_by_author=row["repeats_by_author"],
             repeats_by_others=row["repeats_by_others"],

@@ -1,5 +1,5 @@
 -- name: facts
--- What storage knows about each draft, in the order the drafts were given: one row each.
+-- What storage knows about each draft, in the order the drafts were given; a limit of 0 is for what no rule asks.
 select
     draft.site_id,
     page.closed_at is not null as page_closed,
@@ -14,7 +14,6 @@ select
             and bans.subject_key in (draft.author_key, draft.address_key)
     ) as banned,
     author.approved as author_approved,
-    author.rejected as author_rejected,
     (
         select count(*) from (
             select from comments as recent
@@ -24,46 +23,46 @@ select
             limit draft.flood_limit
         ) as counted
     ) as recent,
-    author.repeats as repeats_by_author,
-    elsewhere.by_others as repeats_by_others,
+    alike.by_author as repeats_by_author,
+    alike.by_others as repeats_by_others,
     earlier.comment_id as earlier_id,
     earlier.request_hash as earlier_hash
 from unnest(
     $1::bigint[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bytea[], $7::timestamptz[], $8::text[],
-    $9::int[], $10::int[], $11::int[], $12::int[]
+    $9::int[], $10::int[], $11::int[], $12::int[], $13::int[], $14::int[]
 ) with ordinality as draft (
     site_id, page_key, parent_id, author_key, address_key, fingerprint, at, idempotency_key,
-    flood_seconds, flood_limit, duplicate_seconds, copied_seconds, place
+    flood_seconds, flood_limit, duplicate_seconds, copied_seconds, alike_limit, record_limit, place
 )
 left join pages as page on page.site_id = draft.site_id and page.key = draft.page_key
 left join comments as earlier
     on earlier.site_id = draft.site_id and earlier.idempotency_key = draft.idempotency_key
 cross join lateral (
-    select
-        count(*) filter (where record.status = 'approved') as approved,
-        count(*) filter (where record.status in ('rejected', 'removed')) as rejected,
-        count(*) filter (
-            where record.fingerprint = draft.fingerprint and record.page_id = page.page_id
-                and record.submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
-        ) as repeats
+    select count(*) filter (where record.status = 'approved') as approved
     from (
-        select status, fingerprint, page_id, submitted_at from comments
+        select status from comments
         where comments.site_id = draft.site_id and comments.author_key = draft.author_key
         order by comment_id desc
-        limit 100
+        limit draft.record_limit
     ) as record
 ) as author
 cross join lateral (
-    select least(count(*), 100) as by_others
-    from ( -- so many that what the author wrote is hardly ever all of them
-        select author_key, page_id from comments
+    select
+        count(*) filter (
+            where own and submitted_at > draft.at - make_interval(secs => draft.duplicate_seconds)
+        ) as by_author,
+        least(100, count(*) filter (
+            where not own and submitted_at > draft.at - make_interval(secs => draft.copied_seconds)
+        )) as by_others
+    from (
+        select submitted_at, (author_key, page_id) is not distinct from (draft.author_key, page.page_id) as own
+        from comments
         where comments.site_id = draft.site_id and comments.fingerprint = draft.fingerprint
-            and submitted_at > draft.at - make_interval(secs => draft.copied_seconds)
+            and submitted_at > draft.at - make_interval(secs => greatest(draft.duplicate_seconds, draft.copied_seconds))
         order by submitted_at desc
-        limit 200
-    ) as alike
-    where (alike.author_key, alike.page_id) is distinct from (draft.author_key, page.page_id)
-) as elsewhere
+        limit draft.alike_limit
+    ) as newest
+) as alike
 order by draft.place;
 
 -- name: insert_comments

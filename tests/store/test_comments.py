@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from service.model import Finding, Policy
+from service.model import Facts, Finding, Policy
 from service.postgres import Database
 from service.store.comments import CommentStore, IdempotencyRace, Judged
 from tests.store.conftest import NOON, Newsroom, open_newsroom
@@ -159,9 +159,10 @@ async def test_the_record_of_an_author_is_counted(newsroom: Newsroom) -> None:
     statuses: list[Status] = ["approved", "approved", "held", "rejected", "removed"]
     for status in statuses:
         await newsroom.posted(status=status, author_key=b"x" * 16)
-    facts = (await newsroom.known(newsroom.draft(author_key=b"x" * 16))).facts
-    assert (facts.author_approved, facts.author_rejected) == (2, 2)
-    assert (await newsroom.known(newsroom.draft(author_key=b"y" * 16))).facts.author_approved == 0
+    asked = policy(new_author={"action": "hold"})
+    for author, approved in ((b"x", 2), (b"y", 0)):
+        draft = newsroom.draft(author_key=author * 16)
+        assert (await newsroom.known(draft, asked)).facts.author_approved == approved
 
 
 async def test_recent_comments_are_counted_inside_the_window(newsroom: Newsroom) -> None:
@@ -188,6 +189,16 @@ async def test_the_same_text_is_counted_by_whom_and_where(newsroom: Newsroom) ->
         return facts.repeats_by_author, facts.repeats_by_others
 
     assert [await repeats(seconds) for seconds in (99, 100, 999, 1000)] == [(1, 2), (0, 2), (0, 2), (0, 0)]
+
+
+async def test_nothing_is_looked_up_for_rules_that_are_off(newsroom: Newsroom) -> None:
+    off = policy(**{rule: {"action": "off"} for rule in ("duplicate", "copied", "flood", "new_author")})
+    await newsroom.posted(body="Buy this")
+    await newsroom.posted(body="Buy this", author_key=b"z" * 16)
+    draft = newsroom.draft(body="Buy this")
+    assert (await newsroom.known(draft, off)).facts == Facts()
+    facts = (await newsroom.known(draft, policy(new_author={"action": "hold"}))).facts
+    assert facts == Facts(author_approved=1, recent=2, repeats_by_author=1, repeats_by_others=1)
 
 
 async def test_a_ban_holds_until_it_ends(newsroom: Newsroom, sql: asyncpg.Connection[Any]) -> None:
