@@ -115,7 +115,7 @@ async def test_who_waits_for_a_worker_that_died_is_answered_by_the_next_and_the_
     async def whole() -> bool:
         return (await ask.numbers())["trecento_workers",] == WORKERS
 
-    await until(whole)
+    await until(whole, SECONDS)
     assert (await ask.numbers())["trecento_worker_deaths_total",] == 1
     assert second in service.workers
     assert first not in service.workers
@@ -145,9 +145,26 @@ async def test_a_reload_puts_new_workers_in_the_place_of_the_old_ones_and_no_req
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(go_on())
         service.process.send_signal(signal.SIGHUP)
-        await until(all_relieved)
+        await until(all_relieved, SECONDS)
         relieved = True
     await until(all_counted)
+
+
+async def test_while_a_worker_is_waited_for_another_answers_those_who_would_wait(service: Serving, ask: Asking) -> None:
+    async def whole() -> bool:
+        return len(service.workers) == WORKERS and (await ask.numbers())["trecento_workers",] == WORKERS
+
+    async def alone() -> bool:
+        return service.workers == [second]
+
+    await until(whole, SECONDS)
+    first, second = service.workers
+    os.kill(first, signal.SIGKILL)
+    await until(alone)
+    answered = await asyncio.gather(*(ask.get("/v1/counts?page=p") for _ in range(20)))
+    assert await alone()
+    assert set(answered) == {b'{"counts":{"p":0}}'}
+    await until(whole, SECONDS)
 
 
 async def test_workers_that_cannot_start_do_not_take_the_place_of_those_that_serve(
@@ -157,7 +174,7 @@ async def test_workers_that_cannot_start_do_not_take_the_place_of_those_that_ser
     log = Since(service)
     await run(url, "insert into migrations (version, name, checksum) values (9999, 'newer', 'x')")
     service.process.send_signal(signal.SIGHUP)
-    await until(lambda: log.says("not reloaded"))
+    await until(lambda: log.says("not reloaded"), SECONDS)
     await run(url, "delete from migrations where version = 9999")
 
     async def alone() -> bool:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 GIVE_UP = 20.0
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = GIVE_UP) -> None:
     """Ask again and again until the answer is yes."""
-    async with asyncio.timeout(GIVE_UP):
+    async with asyncio.timeout(seconds):
         while True:
             if await holds():
                 return

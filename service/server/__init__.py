@@ -29,6 +29,8 @@ from service.wordlists import load
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from aiohttp import web
+
     from service.settings import Settings
 
 __all__ = ["KEEPALIVE_SECONDS", "LINE_BYTES", "serve", "set_up"]
@@ -66,7 +68,7 @@ def serve(settings: Settings, *, workers: int, first_run: bool, wait: float) -> 
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections that idle must not be all there are
     with suppress(KeyboardInterrupt):  # told to stop while the database was still starting
         if left := inherited():
-            uvloop.run(until_told(work(settings, *left, wait), lambda: None))
+            uvloop.run(until_told(work(settings, left, wait), lambda: None))
             return
         owner = nullcontext() if settings.database_url else embedded.start(settings.folder)
         with owner as server:
@@ -123,7 +125,7 @@ async def _alone(settings: Settings, url: str, *, first_run: bool, wait: float) 
     await _prepare(settings, url, first_run=first_run, wait=wait)
     [doors] = listen(settings.host, settings.port)
 
-    async def started() -> None:
+    async def started(_: web.AppRunner) -> None:
         greet(doors[0])
 
     await answer(build(settings, url, load()), doors, settings.drain_seconds, started)

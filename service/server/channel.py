@@ -33,7 +33,22 @@ class Total(msgspec.Struct, tag=True, frozen=True):
     numbers: Numbers
 
 
-Message = Ready | Told | Total
+class Covers(msgspec.Struct, tag=True, frozen=True):
+    """A worker answers at these places too, from now on and until it is told others, because nobody else does."""
+
+    places: frozenset[int]
+
+
+Message = Ready | Told | Total | Covers
+
+
+class Inheritance(msgspec.Struct, frozen=True):
+    """What a worker finds open when it starts, by the numbers of the files."""
+
+    channel: int
+    place: int
+    """Which of the doors are its own."""
+    doors: list[list[int]]
 
 
 class Channel:

@@ -16,7 +16,7 @@ import structlog
 
 from service.commands import CommandError
 from service.server.backoff import BackOff
-from service.server.channel import Channel, Ready, Told, Total
+from service.server.channel import Channel, Covers, Inheritance, Ready, Told, Total
 from service.server.worker import GRACE_SECONDS, INHERITED
 from service.telemetry import Numbers
 
@@ -111,13 +111,14 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         channel = await Channel.over(ours)
         with theirs:
-            files = [theirs.fileno(), *(door.fileno() for door in self._doors[place])]
+            doors = [[door.fileno() for door in members] for members in self._doors]
+            left = Inheritance(theirs.fileno(), place, doors)
             try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     *sys.orig_argv[1:],
-                    env={**os.environ, "DATABASE_URL": self._url, INHERITED: ",".join(map(str, files))},
-                    pass_fds=files,
+                    env={**os.environ, "DATABASE_URL": self._url, INHERITED: msgspec.json.encode(left).decode()},
+                    pass_fds=[left.channel, *(number for numbers in doors for number in numbers)],
                     process_group=0,  # a terminal's Ctrl-C is for the supervisor alone
                 )
             except BaseException:
@@ -143,6 +144,7 @@ class Supervisor:
         log.error("worker died", worker=worker.process.pid, code=code)
         if self._places.get(worker.place) is worker and (was_ready or self._greeted):
             _keep(self._restarting, self._restart(worker))
+            await self._cover()
 
     async def _hear(self, worker: Worker) -> None:
         try:
@@ -150,6 +152,7 @@ class Supervisor:
                 match message:
                     case Ready():
                         worker.ready.set_result(True)
+                        await self._cover()
                     case Told(numbers, asks):
                         worker.numbers = numbers
                         if asks:
@@ -159,6 +162,14 @@ class Supervisor:
         except msgspec.MsgspecError:
             log.exception("worker of another version", worker=worker.process.pid)
             worker.process.kill()
+
+    async def _cover(self) -> None:
+        """Have one worker answer at the doors of those that died, until others answer there."""
+        answering = [worker for worker in self._places.values() if worker in self._living and worker.answers]
+        lacking = frozenset(self._places) - {worker.place for worker in answering}
+        for worker in answering:
+            with suppress(ConnectionError):  # it died just now: this is called again
+                await worker.channel.send(Covers(lacking if self._greeted and worker is answering[0] else frozenset()))
 
     async def _restart(self, dead: Worker) -> None:
         pause = self._pauses[dead.place].after(dead.age)
@@ -192,6 +203,7 @@ class Supervisor:
         for successor in successors:
             before, self._places[successor.place] = self._places[successor.place], successor
             before.end(self._limit)
+        await self._cover()
         log.info("reloaded")
 
     async def _end(self) -> None:

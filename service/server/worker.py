@@ -9,11 +9,12 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from service.app import build
 from service.commands import current, reachable
-from service.server.channel import Channel, Ready, Told, Total
+from service.server.channel import Channel, Covers, Inheritance, Ready, Told, Total
 from service.server.doors import BACKLOG
 from service.telemetry import Telemetry
 from service.wordlists import load
@@ -33,7 +34,7 @@ TELL_SECONDS = 1.0
 GRACE_SECONDS = 2.0
 """After what is under way had its time: for answers that are cut off, batches and connections to the database."""
 INHERITED = "_TRECENTO_WORKER"
-"""Variable that makes a process a worker: the numbers of the files that it inherits."""
+"""Variable that makes a process a worker, with what it inherits."""
 
 
 async def until_told(serving: Coroutine[None, None, None], reload: Callable[[], None]) -> None:
@@ -56,7 +57,7 @@ async def answer(
     application: web.Application,
     doors: list[socket.socket],
     drain: float,
-    started: Callable[[], Awaitable[None]],
+    started: Callable[[web.AppRunner], Awaitable[None]],
 ) -> None:
     """Answer what arrives at the doors until cancelled, then let what is under way end, for `drain` seconds."""
     runner = web.AppRunner(
@@ -71,22 +72,19 @@ async def answer(
         await runner.setup()
         for door in doors:
             await web.SockSite(runner, door, backlog=BACKLOG).start()
-        await started()
+        await started(runner)
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
 
 
-def inherited() -> tuple[socket.socket, list[socket.socket]] | None:
-    """Return what a supervisor left to this process, its channel and its doors; None when there is no supervisor."""
-    numbers = os.environ.pop(INHERITED, "")
-    if not numbers:
-        return None
-    channel, *doors = (socket.socket(fileno=int(number)) for number in numbers.split(","))
-    return channel, doors
+def inherited() -> Inheritance | None:
+    """Return what a supervisor left to this process; None when there is no supervisor."""
+    left = os.environ.pop(INHERITED, "")
+    return msgspec.json.decode(left, type=Inheritance) if left else None
 
 
-async def work(settings: Settings, end: socket.socket, doors: list[socket.socket], wait: float) -> None:
+async def work(settings: Settings, left: Inheritance, wait: float) -> None:
     """Answer as one of several processes until the supervisor is gone, or says so by SIGTERM.
 
     Raises CommandError when the database does not answer or is not at this version.
@@ -94,7 +92,9 @@ async def work(settings: Settings, end: socket.socket, doors: list[socket.socket
     url = settings.database_url or ""
     await reachable(url, wait)
     await current(settings.direct_url or url)
-    post = Post(await Channel.over(end))
+    doors = [[socket.socket(fileno=number) for number in numbers] for numbers in left.doors]
+    others = [door for place, members in enumerate(doors) if place != left.place for door in members]
+    post = Post(await Channel.over(socket.socket(fileno=left.channel)), doors)
     telemetry = Telemetry(post.total)
     me = asyncio.current_task()
 
@@ -106,8 +106,15 @@ async def work(settings: Settings, end: socket.socket, doors: list[socket.socket
     hearing = asyncio.create_task(post.hear())
     hearing.add_done_callback(orphaned)
     telling = asyncio.create_task(post.tell(telemetry))
+
+    async def close_others(_: web.Application) -> None:
+        for door in others:
+            door.close()
+
+    application = build(settings, url, load(), telemetry=telemetry)
+    application.on_shutdown.append(close_others)
     try:
-        await answer(build(settings, url, load(), telemetry=telemetry), doors, settings.drain_seconds, post.ready)
+        await answer(application, doors[left.place], settings.drain_seconds, post.ready)
     finally:
         telling.cancel()
         await post.close(telemetry)
@@ -116,13 +123,17 @@ async def work(settings: Settings, end: socket.socket, doors: list[socket.socket
 class Post:
     """A worker's end of the channel."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, doors: list[list[socket.socket]]) -> None:
         self._channel = channel
+        self._doors = doors
+        self._runner: web.AppRunner | None = None
+        self._covered: dict[int, list[web.SockSite]] = {}
         self._totals: asyncio.Queue[Numbers] = asyncio.Queue()
         self._asking = asyncio.Lock()
 
-    async def ready(self) -> None:
+    async def ready(self, runner: web.AppRunner) -> None:
         """Say that requests are answered from now on."""
+        self._runner = runner
         await self._channel.send(Ready())
 
     async def total(self, numbers: Numbers) -> Numbers:
@@ -133,8 +144,25 @@ class Post:
 
     async def hear(self) -> None:
         """Take what the supervisor says, until it is gone."""
-        while isinstance(message := await self._channel.receive(), Total):
-            self._totals.put_nowait(message.numbers)
+        while message := await self._channel.receive():
+            match message:
+                case Total(numbers):
+                    self._totals.put_nowait(numbers)
+                case Covers(places):
+                    await self._cover(places)
+
+    async def _cover(self, places: frozenset[int]) -> None:
+        for place in self._covered.keys() - places:
+            for site in self._covered.pop(place):
+                await site.stop()
+        if not self._runner or not self._runner.server:  # about to end
+            return
+        for place in places - self._covered.keys():
+            sites = self._covered[place] = [
+                web.SockSite(self._runner, door.dup(), backlog=BACKLOG) for door in self._doors[place]
+            ]
+            for site in sites:
+                await site.start()
 
     async def tell(self, telemetry: Telemetry) -> None:
         """Say again and again what was counted."""
