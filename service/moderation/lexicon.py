@@ -46,7 +46,7 @@ class Lexicon:
         return tuple(
             Hit(start, end, word, entry.category, severity(entry, folded.source[start:end]))
             for (start, end, word), entry in sorted(pieces.items(), key=itemgetter(0))
-            if plausible(word, folded.source[start:end])
+            if plausible(word, folded.source[start:end]) and not named(folded.source, start, end)
         )
 
 
@@ -62,6 +62,26 @@ def plausible(word: str, source: str) -> bool:
         return not source.isascii()
     native = CYRILLIC.fullmatch(source) and not TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
     return not native
+
+
+GIVEN = frozenset({"Dick"})
+"""Given names that are words of the lexicon."""
+SURNAME = re.compile(
+    r" (?!(?:Pic|Move|Energy|Joke|Size|Head|Face)s?\b)(?:(?:[A-Z]\.|[Vv]an|[Dd]e) )?[A-Z][a-z]*[a-z]{2}\b"
+)
+NO_NAME = re.compile(r"(?:^|\W)(?:[A-Z]\w*|an?|the|your|my|his|her|their|this|that|such|big|little|no) $")
+"""What stands before a noun, or before anything where each word has a capital."""
+NEAR = 20
+"""Characters before a word in which the one before it is looked for."""
+
+
+def named(source: str, start: int, end: int) -> bool:
+    """Say whether a word is the given name before a surname."""
+    return (
+        source[start:end] in GIVEN
+        and SURNAME.match(source, end) is not None
+        and not NO_NAME.search(source[max(start - NEAR, 0) : start])
+    )
 
 
 PRINTED = re.compile("(?:bull|horse|dog)?[a-z]?[-\u2010-\u2015]{2,}", re.IGNORECASE)

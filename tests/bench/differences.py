@@ -95,7 +95,7 @@ class Comparison:
         if piece in self.left_out:
             return "left out"
         if piece in self.listed:
-            hits = self.unexcused.hits(fold(text))
+            hits = self.unexcused.hits(fold(text.lower()))
             return "excused" if any(hit.start < span[1] and span[0] < hit.end for hit in hits) else UNEXPLAINED
         return "read across words" if self._parted(piece) else "read as another word"
 

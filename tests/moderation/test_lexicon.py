@@ -197,6 +197,7 @@ def test_innocent_words_are_left_alone(text: str) -> None:
         You will kill yourself laughing | Don't kill yourself over it | he was trying to kill yourself |
         enough rope to hang yourself | if you kill yourself who feeds the cat | you kill yourselves with this diet |
         the isle of Lesbos | l'isola di Lesbo | substantia nigra | Senator Coons | mentally retarded offenders |
+        my uncle Dick Taylor | Dick Van Patten | said Dick Brown | "Dick Jones said so" | Dick J. Ross |
         Kiké Hernández | a ham-fisted attempt | a 5-hit shutout | the 5-hole | Nikka whisky | Chow Tai Fook
         """
     ),
@@ -212,7 +213,9 @@ def test_a_name_a_term_or_a_figure_of_speech_is_no_insult(text: str) -> None:
         kill yourself | Go kill yourself | please just kill yourself | why don't you kill yourself |
         you should kill yourself | I hope you kill yourself | try to kill yourself | I will watch you kill yourself |
         kill yourself with a gun | all of you kill yourselves | why don't you kill yourselves | a-5-5 | sh-1-t |
-        that coon | lezbos | retarded
+        that coon | lezbos | retarded | a Dick Move | Dick Pic | Dick Head | Dick Faces |
+        You Are A Dick Sir | my Dick Tastes |
+        the DICK Brown | dick Taylor | He is a Dick. Brown said so
         """
     ),
 )
