@@ -25,6 +25,7 @@ from service.moderators import Moderators
 from service.operators import Operators
 from service.postgres import Database
 from service.readers import Readers
+from service.replica import Replica
 from service.routes import Route, openapi, table
 from service.store.comments import CommentStore
 from service.store.desk import DeskStore
@@ -68,12 +69,14 @@ def build(
     identity = Identity(IdentityStore(database), settings.key(), now)
     judges = Judges(SiteStore(database), lexicon, monotonic)
     store = CommentStore(database)
-    counts = Counts(PageStore(database))
+    replica = Replica(settings.replica_url) if settings.replica_url else None
+    counts = Counts(PageStore(database), PageStore(replica) if replica else None)
     answers = Answers()
     counts.watch(answers.drop, answers.clear)
     listener = Listener(settings.direct_url or url, counts)
     intake = Intake(store, counts, telemetry)
-    comments = Comments(store, counts, intake, identity, now=now, new_id=new_id)
+    standby = CommentStore(replica) if replica else None
+    comments = Comments(store, counts, intake, identity, now=now, new_id=new_id, standby=standby)
     routes = table(
         Readers(comments, judges, answers),
         Desk(Moderators(DeskStore(database), counts, now=now), identity, judges),
@@ -108,10 +111,14 @@ def build(
     async def connected(_application: web.Application) -> AsyncIterator[None]:
         await database.open()
         await listener.open()
+        if replica:
+            await replica.open()
         try:
             yield
             await intake.close()
         finally:
+            if replica:
+                await replica.close()
             await listener.close()
             await database.close()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from service.errors import CommentEmpty, CommentTooLong
+from service.errors import CommentEmpty, CommentTooLong, DatabaseUnavailable
 from service.model import LIMIT, Draft
 from service.moderation.text import canonical, fingerprint
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from service.identity import Identity
     from service.intake import Intake
     from service.judges import Court
-    from service.store.comments import CommentStore, Shown, Submitted
+    from service.store.comments import CommentStore, Listed, Shown, Submitted
 
 MEASURED = 16_384
 """Code points over which a text is not brought into its canonical form: that would hold everybody else up."""
@@ -59,8 +60,10 @@ class Comments:
         *,
         now: Callable[[], datetime],
         new_id: Callable[[datetime], UUID],
+        standby: CommentStore | None = None,
     ) -> None:
         self._store = store
+        self._standby = standby
         self._counts = counts
         self._intake = intake
         self._identity = identity
@@ -101,11 +104,24 @@ class Comments:
     ) -> Thread:
         """Return approved comments of a page, and where the list goes on."""
         era = self._counts.era
-        found = await self._store.thread(site, key, order, after, limit + 1)
-        lasting = self._counts.settled(site, key, found.tally, era)
+        found, sure = await self._listed(site, key, order, after, limit + 1)
+        lasting = sure and self._counts.settled(site, key, found.tally, era)
         more = len(found.comments) > limit
         last = found.comments[limit - 1].id if more else None
         return Thread(found.tally.approved, found.comments[:limit], last, lasting)
+
+    async def _listed(
+        self, site: int, key: str, order: Literal["newest", "oldest"], after: UUID | None, limit: int
+    ) -> tuple[Listed, bool]:
+        """Return a list that shows everything the primary told of, and whether it does: while it is away, none can."""
+        if self._standby is None:
+            return await self._store.thread(site, key, order, after, limit), True
+        newest = await self._counts.newest(site, key)
+        with suppress(DatabaseUnavailable):
+            found = await self._standby.thread(site, key, order, after, limit)
+            if newest is None or found.tally.revision >= newest.revision:
+                return found, newest is not None
+        return await self._store.thread(site, key, order, after, limit), True
 
     async def counts(self, site: int, keys: Sequence[str]) -> tuple[dict[str, int], bool]:
         """Return the number of approved comments of each page, and whether that lasts until one of them changes."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from service.errors import DatabaseUnavailable, Overloaded
 from service.store.pages import NOBODY, Tally
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class Counts:
     meanwhile counts only if no change was missed since the reading began, which `era` tells.
     """
 
-    def __init__(self, store: PageStore, *, pages: int = PAGES) -> None:
+    def __init__(self, store: PageStore, standby: PageStore | None = None, *, pages: int = PAGES) -> None:
         self._store = store
+        self._standby = standby
         self._limit = pages
         self._known: OrderedDict[Page, Tally] = OrderedDict()
         self._tell: list[Callable[[Page], None]] = []
@@ -88,22 +90,39 @@ class Counts:
         """Take what was read of a page since an era; say whether it is the newest and lasts until the page changes."""
         return era == self.era and self.learn(page(site, key), found) == found and self.listening
 
+    async def newest(self, site: int, key: str) -> Tally | None:
+        """Return what a page shows now, None while the primary is away."""
+        place, era = page(site, key), self.era
+        if known := self._known.get(place):
+            return known
+        try:
+            stored = (await self._store.counts(site, [key])).get(key, NOBODY)
+        except (DatabaseUnavailable, Overloaded):
+            return None
+        return self.learn(place, stored) if era == self.era else stored
+
     async def of(self, site: int, keys: Iterable[str]) -> tuple[dict[str, int], bool]:
         """Return the count of each page, asking storage for those that are not known, and whether these are the newest.
 
-        What is the newest stays so until `watch` tells of a change.
+        What is the newest stays so until `watch` tells of a change. A standby is asked only while the primary is away:
+        what it missed before anybody listened would never be heard of.
         """
-        era = self.era
+        era, sure = self.era, True
         pages = {key: page(site, key) for key in keys}
         found: dict[str, Tally] = {}
         while unknown := [key for key, place in pages.items() if place not in self._known and key not in found]:
-            stored = await self._store.counts(site, unknown)
+            try:
+                stored = await self._store.counts(site, unknown)
+            except (DatabaseUnavailable, Overloaded):
+                if self._standby is None:
+                    raise
+                stored, sure = await self._standby.counts(site, unknown), False
             for key in unknown:
                 found[key] = stored.get(key, NOBODY)
-                if era == self.era:
+                if sure and era == self.era:
                     self.learn(pages[key], found[key])
         for key, place in pages.items():  # after the waiting, in which any of them may have changed
             if known := self._known.get(place):
                 self._known.move_to_end(place)
                 found[key] = known
-        return {key: found[key].approved for key in pages}, self.listening and era == self.era
+        return {key: found[key].approved for key in pages}, sure and self.listening and era == self.era

@@ -107,11 +107,11 @@ class Database:
     Overloaded when no connection came free in time.
     """
 
-    def __init__(self, url: str, *, connections: int = 10, pooler: bool = False) -> None:
+    def __init__(self, url: str, *, connections: int = 10, idle: int = 1, pooler: bool = False) -> None:
         self.statements = load()
         self._pool: asyncpg.Pool[Record] = asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=idle,
             max_size=connections,
             command_timeout=STATEMENT_SECONDS,
             timeout=ACQUIRE_SECONDS,
