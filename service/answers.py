@@ -117,7 +117,7 @@ class Answers:
         self._kept: OrderedDict[str, tuple[Answer, Collection[Page]]] = OrderedDict()
         self._of: defaultdict[Page, set[str]] = defaultdict(set)
         self._making: dict[str, asyncio.Task[Answer]] = {}
-        self._size = 0
+        self.size = 0
 
     async def of(self, address: str, make: Callable[[], Coroutine[None, None, Answer]]) -> Answer:
         """Return the answer for an address; whoever asks while it is being made waits for the same one."""
@@ -146,10 +146,10 @@ class Answers:
             return
         self._remove(address)
         self._kept[address] = answer, pages
-        self._size += answer.size + len(address)
+        self.size += answer.size + len(address)
         for page in pages:
             self._of[page].add(address)
-        while self._size > self._limit:
+        while self.size > self._limit:
             self._remove(next(iter(self._kept)))
 
     def drop(self, page: Page) -> None:
@@ -161,14 +161,14 @@ class Answers:
         """Forget everything."""
         self._kept.clear()
         self._of.clear()
-        self._size = 0
+        self.size = 0
 
     def _remove(self, address: str) -> None:
         kept = self._kept.pop(address, None)
         if kept is None:
             return
         answer, pages = kept
-        self._size -= answer.size + len(address)
+        self.size -= answer.size + len(address)
         for page in pages:
             self._of[page].discard(address)
             if not self._of[page]:

@@ -73,6 +73,8 @@ def build(
     counts = Counts(PageStore(database), PageStore(replica) if replica else None)
     answers = Answers()
     counts.watch(answers.drop, answers.clear)
+    telemetry.gauge("listening", lambda: counts.listening)
+    telemetry.gauge("kept", lambda: answers.size)
     listener = Listener(settings.direct_url or url, counts)
     intake = Intake(store, counts, telemetry)
     standby = CommentStore(replica) if replica else None

@@ -52,6 +52,8 @@ HISTOGRAMS = {
 }
 GAUGES = {
     "workers": Family("trecento_workers", "Workers that answer requests."),
+    "listening": Family("trecento_listening", "Processes that hear every change of a page, and so keep counts."),
+    "kept": Family("trecento_kept_bytes", "Answers that are kept until a page changes."),
     "waiting": Family("trecento_waiting_comments", "Comments that wait to be stored."),
 }
 

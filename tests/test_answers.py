@@ -146,6 +146,7 @@ async def test_while_changes_may_be_missed_no_cache_keeps_a_count(proxied: tuple
     service, proxy = proxied
     await shown(service)
     assert "max-age=1" in (await service.ask("GET", COUNTS)).headers["Cache-Control"]
+    assert b"trecento_listening 1" in (await service.ask("GET", "/metrics")).body
     await proxy.cut()
 
     async def unsure() -> bool:
@@ -154,6 +155,7 @@ async def test_while_changes_may_be_missed_no_cache_keeps_a_count(proxied: tuple
         return "max-age=0" in answer.headers["Cache-Control"]
 
     await until(unsure)
+    assert b"trecento_listening 0" in (await service.ask("GET", "/metrics")).body
     await shown(service, 2)
     assert await service.count() == 2
     assert len((await service.ask("GET", THREAD)).json["comments"]) == 2
