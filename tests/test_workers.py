@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from service.server.doors import listen
+from service.server.supervisor import Supervisor
 from tests.conftest import SECRET, named, run
-from tests.program import SECONDS, Program, Serving, serving
+from tests.program import COMMAND, ROOT, SECONDS, Program, Serving, serving
 from tests.test_telemetry import samples
 from tests.waiting import until
 
@@ -247,6 +250,29 @@ async def test_what_does_not_end_in_time_is_ended_and_nobody_keeps_the_port(
                 await posting
         assert await closed(service)
         assert await asyncio.to_thread(service.process.wait, SECONDS) == (0 if number == signal.SIGTERM else -number)
+
+
+async def test_a_worker_that_hangs_is_ended_and_another_started(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRECENTO_SECRET", SECRET)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    supervisor = Supervisor(url, 1.0, silence=2.5, command=[*COMMAND, "serve"])
+    greeted = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(listen("127.0.0.1", 0, WORKERS), greeted.set))
+    async with asyncio.timeout(SECONDS):
+        await greeted.wait()
+    hanging = supervisor._places[0]
+    os.kill(hanging.process.pid, signal.SIGSTOP)
+
+    async def replaced() -> bool:
+        return supervisor._places[0] is not hanging and supervisor._places[0].answers
+
+    with capture_logs() as lines:
+        await until(replaced, SECONDS)
+    assert {"event": "worker hangs", "log_level": "error", "worker": hanging.process.pid} in lines
+    assert hanging.process.returncode == -signal.SIGKILL
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 def test_workers_that_cannot_start_at_all_are_an_error(tmp_path: Path, url: str) -> None:

@@ -16,16 +16,20 @@ import structlog
 
 from service.commands import CommandError
 from service.server.backoff import BackOff
-from service.server.channel import Channel, Covers, Inheritance, Ready, Told, Total
+from service.server.channel import Channel, Covers, Inheritance, Message, Ready, Told, Total
 from service.server.worker import GRACE_SECONDS, INHERITED
 from service.telemetry import Numbers
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Collection, Coroutine, Sequence
 
 START_SECONDS = 60.0
 """What a worker may take to be ready when it is to take the place of another."""
+SILENCE_SECONDS = 30.0
+"""What says nothing for so long, where a word every second is usual, hangs."""
+COMMAND = (sys.executable, *sys.orig_argv[1:])
+"""How this process was started, and each worker is."""
 log = structlog.get_logger()
 
 
@@ -68,9 +72,13 @@ class Worker:
 class Supervisor:
     """Answers for the workers of one service."""
 
-    def __init__(self, url: str, drain: float) -> None:
+    def __init__(
+        self, url: str, drain: float, *, silence: float = SILENCE_SECONDS, command: Sequence[str] = COMMAND
+    ) -> None:
         self._url = url
         self._limit = drain + GRACE_SECONDS
+        self._silence = silence
+        self._command = command
         self._doors: list[list[socket.socket]] = []
         self._places: dict[int, Worker] = {}
         """Who answers, or did last, at each set of doors."""
@@ -115,8 +123,7 @@ class Supervisor:
             left = Inheritance(theirs.fileno(), place, doors)
             try:
                 process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    *sys.orig_argv[1:],
+                    *self._command,
                     env={**os.environ, "DATABASE_URL": self._url, INHERITED: msgspec.json.encode(left).decode()},
                     pass_fds=[left.channel, *(number for numbers in doors for number in numbers)],
                     process_group=0,  # a terminal's Ctrl-C is for the supervisor alone
@@ -148,7 +155,7 @@ class Supervisor:
 
     async def _hear(self, worker: Worker) -> None:
         try:
-            while message := await worker.channel.receive():
+            while message := await self._next(worker):
                 match message:
                     case Ready():
                         worker.ready.set_result(True)
@@ -162,6 +169,18 @@ class Supervisor:
         except msgspec.MsgspecError:
             log.exception("worker of another version", worker=worker.process.pid)
             worker.process.kill()
+
+    async def _next(self, worker: Worker) -> Message | None:
+        receiving = asyncio.create_task(worker.channel.receive())
+        # Twice half of the time: should this process have stood still, there is something to be read at once.
+        for _ in range(2):
+            await asyncio.wait({receiving}, timeout=self._silence / 2 if worker.answers else None)
+            if receiving.done():
+                break
+        else:
+            log.error("worker hangs", worker=worker.process.pid)
+            worker.process.kill()
+        return await receiving
 
     async def _cover(self) -> None:
         """Have one worker answer at the doors of those that died, until others answer there."""
