@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
@@ -18,7 +19,7 @@ from service.server import set_up
 from service.server.backoff import BackOff
 from service.settings import Settings
 from tests.conftest import SECRET
-from tests.program import COMMAND, SECONDS, Program, environment, serving
+from tests.program import COMMAND, SECONDS, Program, Serving, environment, serving
 from tests.test_embedded import eventually
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOBODY = 65534
+AT_A_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def password(said: str) -> str | None:
@@ -175,6 +182,24 @@ def test_a_database_of_our_own_that_dies_is_started_again(tmp_path: Path) -> Non
 def test_what_dies_young_again_and_again_is_waited_for_longer_each_time(ages: list[float], pauses: list[float]) -> None:
     back_off = BackOff()
     assert [back_off.after(age) for age in ages] == pauses
+
+
+def test_a_terminal_that_is_closed_ends_it(tmp_path: Path, url: str) -> None:
+    ours, theirs = os.openpty()
+    log = tmp_path / "log"
+    settings = environment(DATABASE_URL=url, TRECENTO_SECRET=SECRET, TRECENTO_PORT="0")
+    command = [sys.executable, "-c", AT_A_TERMINAL, *COMMAND, "serve"]
+    with (
+        log.open("wb") as written,
+        subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=theirs, stdout=subprocess.PIPE, stderr=written, cwd=tmp_path, text=True, env=settings
+        ) as process,
+    ):
+        os.close(theirs)
+        service = Serving(process, log)
+        os.close(ours)
+        assert process.wait(SECONDS) == 0
+        assert service.logged() == []
 
 
 def test_one_process_lives_on_when_it_is_told_to_reload(tmp_path: Path, url: str) -> None:

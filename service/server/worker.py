@@ -38,9 +38,10 @@ INHERITED = "_TRECENTO_WORKER"
 
 
 async def until_told(serving: Coroutine[None, None, None], reload: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, and call `reload` on SIGHUP."""
+    """Serve until SIGINT or SIGTERM, or until the terminal is closed; call `reload` on any other SIGHUP."""
     loop = asyncio.get_running_loop()
     task = asyncio.create_task(serving)
+    at_terminal = _has_terminal() and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN  # which is what nohup says
 
     def stop() -> None:
         if not task.cancelling():  # a second signal does not cut short what the first one lets end
@@ -48,9 +49,18 @@ async def until_told(serving: Coroutine[None, None, None], reload: Callable[[], 
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    loop.add_signal_handler(signal.SIGHUP, lambda: stop() if at_terminal and not _has_terminal() else reload())
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _has_terminal() -> bool:
+    """Tell whether a terminal controls this process; it no longer does once it is closed."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 async def answer(
