@@ -12,6 +12,8 @@ LIMIT = 300
 """Unicode code points of a canonical body; the same number stands in the database's check and in embed.js."""
 
 Status = Literal["approved", "held", "rejected", "removed"]
+Action = Literal["approve", "reject", "remove", "restore"]
+"""What a moderator asks for."""
 Effect = Literal["pass", "hold", "reject"]
 Span = tuple[int, int]
 """Start and end of a piece of the stored text, in code points, end not included."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from service.counts import page
 from service.errors import DecisionConflict, NotFound, NothingToRestore
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from service.counts import Counts
-    from service.model import Status
+    from service.model import Action, Status
     from service.store.desk import Decision, DeskStore, Examined, Order, Queued
     from service.store.identity import Holder
 
-Action = Literal["approve", "reject", "remove", "restore"]
 Decide = Callable[["Status", "list[Decision]"], "Ruling | None"]
 SEARCHED = 10_000
 """Comments that one search reads: their texts are looked through one by one."""
@@ -29,7 +28,9 @@ def rule(action: Action, expected: Status | None, reason: str | None, note: str 
     """Return the function that decides on one comment, given its status and its history.
 
     It raises DecisionConflict when the comment is not what was expected, NothingToRestore when no moderator has
-    decided yet, and returns None when the comment is already what it should become.
+    decided yet, and returns None when the comment is already what it should become. Asked to restore what was restored
+    last, it returns None too: a client that heard no answer asks again. Whoever means to take the restoring back says
+    what they expect.
     """
 
     def decide(status: Status, history: list[Decision]) -> Ruling | None:
@@ -38,11 +39,13 @@ def rule(action: Action, expected: Status | None, reason: str | None, note: str 
             raise DecisionConflict(current=status, latest=latest)
         if action != "restore":
             after = RESULTS[action]
+        elif latest.action == "restore" and expected is None:
+            after = status
         elif latest.moderator is None or latest.from_status is None:
             raise NothingToRestore(current=status)
         else:
             after = latest.from_status
-        return None if after == status else Ruling(status, after, reason, note)
+        return None if after == status else Ruling(status, after, reason, note, action)
 
     return decide
 

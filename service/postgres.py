@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 RETRY_SECONDS = "2"
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+PLAN_SECONDS = 5.0
+"""How long plans are kept: those made while a table was all but empty would read all of it when it has grown."""
 STATEMENTS = 100
 """Statements that stay prepared on a connection; there are fewer."""
 AWAY = (
@@ -121,6 +124,8 @@ class Database:
             statement_cache_size=0 if pooler else STATEMENTS,
             server_settings={"application_name": "trecento", "timezone": "UTC"},
         )
+        self._pooler = pooler
+        self._planned: dict[int, float] = {}
 
     async def open(self) -> None:
         """Connect."""
@@ -142,6 +147,7 @@ class Database:
                     raise
                 raise Overloaded(headers={"Retry-After": RETRY_SECONDS}) from error
             try:
+                await self._plan_anew(connection)
                 yield Session(connection, self.statements)
             except (TimeoutError, asyncpg.ReadOnlySQLTransactionError):
                 # The server fell silent, or another has become the primary: no connection to it is to be used again.
@@ -149,6 +155,20 @@ class Database:
                 raise
             finally:
                 await self._pool.release(connection)
+
+    async def _plan_anew(self, connection: PoolConnectionProxy) -> None:
+        """Make the server forget, now and then, how it carries out what was prepared, foreign keys included.
+
+        It plans a prepared statement for the tables as they are, and keeps that until they are analyzed, which may be
+        a minute and several hundred thousand comments later. Through a pooler nothing is prepared.
+        """
+        server, now = connection.get_server_pid(), asyncio.get_running_loop().time()
+        if self._pooler or self._planned.setdefault(server, now) > now - PLAN_SECONDS:
+            return
+        if len(self._planned) > self._pool.get_max_size():  # some of these are gone
+            self._planned.clear()
+        self._planned[server] = now
+        await connection.execute("discard plans")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

@@ -39,7 +39,7 @@ create table comments (
     constraint comments_site_id_page_id_fkey FOREIGN KEY (site_id, page_id) REFERENCES pages(site_id, page_id),
     constraint comments_site_id_parent_id_fkey FOREIGN KEY (site_id, parent_id) REFERENCES comments(site_id, comment_id) ON DELETE SET NULL (parent_id),
     constraint comments_site_id_policy_version_fkey FOREIGN KEY (site_id, policy_version) REFERENCES policies(site_id, version)
-);
+) with (autovacuum_vacuum_insert_threshold=1000, autovacuum_vacuum_insert_scale_factor=0.02, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_threshold=1000, autovacuum_analyze_scale_factor=0.02);
 
 CREATE INDEX comments_address ON public.comments USING btree (site_id, address_key, submitted_at);
 CREATE INDEX comments_arrival ON public.comments USING btree (site_id, status, comment_id);
@@ -75,7 +75,9 @@ create table decisions (
     reason text,
     note text,
     decided_at timestamp with time zone not null,
+    action text,
     constraint decisions_pkey PRIMARY KEY (site_id, comment_id, seq),
+    constraint decisions_action_check CHECK ((action = ANY (ARRAY['approve'::text, 'reject'::text, 'remove'::text, 'restore'::text]))) NOT VALID,
     constraint decisions_check CHECK (((from_status IS NULL) = (seq = 1))),
     constraint decisions_check1 CHECK (((policy_version IS NULL) <> (moderator_id IS NULL))),
     constraint decisions_from_status_check CHECK ((from_status = ANY (ARRAY['approved'::text, 'held'::text, 'rejected'::text, 'removed'::text]))),
@@ -86,7 +88,7 @@ create table decisions (
     constraint decisions_site_id_comment_id_fkey FOREIGN KEY (site_id, comment_id) REFERENCES comments(site_id, comment_id) ON DELETE CASCADE,
     constraint decisions_site_id_moderator_id_fkey FOREIGN KEY (site_id, moderator_id) REFERENCES moderators(site_id, moderator_id),
     constraint decisions_site_id_policy_version_fkey FOREIGN KEY (site_id, policy_version) REFERENCES policies(site_id, version)
-);
+) with (autovacuum_vacuum_insert_threshold=1000, autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_threshold=1000, autovacuum_analyze_scale_factor=0.05);
 
 CREATE TRIGGER decisions_append_only BEFORE UPDATE ON public.decisions FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER decisions_stay BEFORE DELETE ON public.decisions FOR EACH ROW EXECUTE FUNCTION refuse_lone_delete();
@@ -108,7 +110,7 @@ create table findings (
     constraint findings_score_check CHECK (((score >= (0)::double precision) AND (score <= (1)::double precision))),
     constraint findings_spans_check CHECK ((jsonb_typeof(spans) = 'array'::text)),
     constraint findings_site_id_comment_id_fkey FOREIGN KEY (site_id, comment_id) REFERENCES comments(site_id, comment_id) ON DELETE CASCADE
-);
+) with (autovacuum_vacuum_insert_threshold=1000, autovacuum_vacuum_insert_scale_factor=0.05, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0.05, autovacuum_analyze_threshold=1000, autovacuum_analyze_scale_factor=0.05);
 
 create table migrations (
     version integer not null,
@@ -145,7 +147,7 @@ create table pages (
     constraint pages_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 2048))),
     constraint pages_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 300))),
     constraint pages_site_id_fkey FOREIGN KEY (site_id) REFERENCES sites(site_id)
-) with (fillfactor=80);
+) with (fillfactor=50, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_scale_factor=0.1, autovacuum_analyze_threshold=1000, autovacuum_analyze_scale_factor=0.05);
 
 create table policies (
     site_id bigint not null,

@@ -661,3 +661,16 @@ async def test_what_was_decided_before_the_database_went_away_is_said(
         "/problems/database-unavailable",
     ]
     assert await ada.service.count() == 1
+
+
+async def test_a_restore_that_is_sent_again_is_answered_like_the_first(service: Service, ada: Moderator) -> None:
+    comment = await held(service)
+    await ada.decide({"comment": comment, "action": "remove"})
+    for _ in range(3):
+        [result] = await ada.decide({"comment": comment, "action": "restore"})
+        assert (result["status"], result["error"]) == ("held", None)
+    assert [entry["to"] for entry in await ada.history(comment)] == ["held", "removed", "held"]
+    [result] = await ada.decide({"comment": comment, "action": "restore", "expected": "removed"})
+    assert (result["status"], result["error"]["type"]) == ("held", "/problems/decision-conflict")
+    [result] = await ada.decide({"comment": comment, "action": "restore", "expected": "held"})
+    assert (result["status"], result["error"]) == ("removed", None)

@@ -139,7 +139,7 @@ async def test_every_key_leads_with_the_site(sql: Connection) -> None:
 def test_files_are_numbered_without_gaps() -> None:
     found = load()
     assert [migration.version for migration in found] == list(range(1, len(found) + 1))
-    assert [migration.name for migration in found] == ["sites", "comments", "desk", "revisions"]
+    assert [migration.name for migration in found] == ["sites", "comments", "desk", "revisions", "upkeep"]
     assert all(migration.sql.startswith("-- ") for migration in found)
 
 
@@ -259,7 +259,7 @@ async def test_a_migration_does_not_queue_everybody_up_behind_a_busy_table(
 
 async def test_a_command_names_what_the_database_lacks(empty: Connection, empty_url: str) -> None:
     with pytest.raises(
-        CommandError, match=r"lacks migrations \(sites, comments, desk, revisions\)\. Run: trecento migrate"
+        CommandError, match=r"lacks migrations \(sites, comments, desk, revisions, upkeep\)\. Run: trecento migrate"
     ):
         await current(empty_url)
     await migrate(empty, load())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from service.errors import DecisionConflict, NothingToRestore
-from service.model import Status
-from service.moderators import RESULTS, Action, rule
+from service.model import Action, Status
+from service.moderators import RESULTS, rule
 from service.store.desk import Decision, Ruling
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ AT = datetime(2026, 5, 4, tzinfo=UTC)
 STATUSES: Sequence[Status] = get_args(Status)
 
 
-def decided(seq: int, before: Status | None, after: Status, moderator: str | None = "Ada") -> Decision:
+def decided(
+    seq: int, before: Status | None, after: Status, moderator: str | None = "Ada", action: Action | None = None
+) -> Decision:
     return Decision(
         seq=seq,
         from_status=before,
@@ -29,6 +31,7 @@ def decided(seq: int, before: Status | None, after: Status, moderator: str | Non
         reason=None,
         note=None,
         at=AT,
+        action=action,
     )
 
 
@@ -39,7 +42,7 @@ def test_a_decision_leads_from_any_status_to_its_own(action: Action) -> None:
         if status == RESULTS[action]:
             assert ruling is None
         else:
-            assert ruling == Ruling(status, RESULTS[action], "why", "note")
+            assert ruling == Ruling(status, RESULTS[action], "why", "note", action)
 
 
 def test_what_is_not_expected_is_not_decided() -> None:
@@ -61,8 +64,20 @@ def test_to_restore_is_to_go_back_one_decision_of_a_moderator() -> None:
         restore("held", history)
     assert nothing.value.members == {"current": "held"}
     history.append(decided(2, "held", "approved"))
-    assert restore("approved", history) == Ruling("approved", "held", None, None)
+    assert restore("approved", history) == Ruling("approved", "held", None, None, "restore")
     history.append(decided(3, "approved", "removed"))
-    assert restore("removed", history) == Ruling("removed", "approved", None, None)
+    assert restore("removed", history) == Ruling("removed", "approved", None, None, "restore")
     history.append(decided(4, "removed", "approved"))
-    assert restore("approved", history) == Ruling("approved", "removed", None, None)
+    assert restore("approved", history) == Ruling("approved", "removed", None, None, "restore")
+
+
+def test_to_restore_again_changes_nothing_unless_one_says_what_one_expects() -> None:
+    history = [
+        decided(1, None, "held", None),
+        decided(2, "held", "removed"),
+        decided(3, "removed", "held", "Ada", "restore"),
+    ]
+    assert rule("restore", None, None, None)("held", history) is None
+    with pytest.raises(DecisionConflict):
+        rule("restore", "removed", None, None)("held", history)
+    assert rule("restore", "held", None, None)("held", history) == Ruling("held", "removed", None, None, "restore")

@@ -24,7 +24,7 @@ from service.store.pages import PageStore
 from service.store.sites import SiteStore
 from tests.bench.fill import Shape, digest, fill, key
 from tests.conftest import named, run
-from tests.store.conftest import Newsroom
+from tests.store.conftest import Newsroom, open_newsroom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -291,3 +291,48 @@ async def test_every_count_can_be_verified_and_one_mended(room: Newsroom) -> Non
     READINGS.clear()
     await room.pages.repair(room.site.id, key(f"page {room.site.id} 0"))
     within(3000, "lock_page", "repair_count")
+
+
+async def work(room: Newsroom) -> None:
+    """Do what readers and moderators do."""
+    site, finding = room.site.id, (Finding(rule="links", effect="hold"),)
+    question = await room.posted("page", "held", findings=finding)
+    await room.posted("page", findings=finding, parent=question.id)
+    await room.known(room.draft("page", author_key=b"n" * 16, idempotency_key="new"))
+    await room.comments.submitted(site, question.id)
+    await room.comments.thread(site, "page", "newest", None, 51)
+    await room.comments.thread(site, "page", "oldest", None, 51)
+    await room.pages.counts(site, ["page", "nowhere"])
+    await room.desk.comment(site, question.id)
+    await room.decide(question.id, "approved")
+
+
+@pytest.mark.parametrize("seconds", [0, 3600])
+async def test_plans_made_for_empty_tables_do_not_stay(
+    url: str, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("service.postgres.Session", Watched)
+    monkeypatch.setattr("service.postgres.PLAN_SECONDS", seconds)
+    database = Database(url, connections=1)
+    await database.open()
+    try:
+        room = await open_newsroom(database, "bench")
+        await run(url, "vacuum analyze")
+        await work(room)
+        await fill(url, Shape(comments=10_000, pages=500), quiet=True, analyze=False)
+        READINGS.clear()
+        await work(room)
+    finally:
+        await database.close()
+    bad = {reading.name for reading in READINGS if reading.unindexed or reading.blocks > 500}
+    # Were they kept, all of these would read every comment.
+    kept = {
+        "facts",
+        "insert_comments",
+        "thread_newest",
+        "judged_comment",
+        "lock_comment",
+        "record_decision",
+        "submitted",
+    }
+    assert (bad == set()) if seconds == 0 else (bad >= kept)

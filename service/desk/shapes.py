@@ -9,9 +9,8 @@ from uuid import UUID
 from msgspec import Meta, Struct, convert
 from msgspec.structs import asdict
 
-from service.model import Effect, Span, Status
+from service.model import Action, Effect, Span, Status
 from service.moderation.explain import for_moderator
-from service.moderators import Action
 from service.store.desk import Decision, Order
 from service.wire import Author, Limit, SiteName, describe
 

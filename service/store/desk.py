@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.model import Status
+from service.model import Action, Status
 from service.store.pages import NOBODY, Tally
 from service.store.rows import Findings, read
 
@@ -55,6 +55,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     reason: str | None
     note: str | None
     at: datetime
+    action: Action | None
+    """What the moderator asked for; None when the policy decided, and where it was not written down yet."""
 
 
 class Ruling(NamedTuple):
@@ -64,6 +66,7 @@ class Ruling(NamedTuple):
     after: Status
     reason: str | None
     note: str | None
+    action: Action | None
 
 
 class Decided(NamedTuple):
@@ -148,7 +151,15 @@ class DeskStore:
             if ruling is None:
                 return Decided(row["status"])
             recorded = await session.one(
-                "record_decision", site, comment, ruling.before, ruling.after, moderator, *ruling[2:], at
+                "record_decision",
+                site,
+                comment,
+                ruling.before,
+                ruling.after,
+                moderator,
+                *ruling[2:4],
+                at,
+                ruling.action,
             )
             if recorded is None or recorded["key"] is None:
                 return Decided(ruling.after)

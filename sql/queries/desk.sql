@@ -86,7 +86,7 @@ where site_id = $1 and id = $2;
 -- Every decision on a comment, the first one first.
 select
     seq, from_status, to_status, moderators.name as moderator, policy_version as policy, reason, note,
-    decided_at as at
+    decided_at as at, action
 from decisions
 left join moderators
     on moderators.site_id = decisions.site_id and moderators.moderator_id = decisions.moderator_id
@@ -121,7 +121,7 @@ told as (
 ),
 recorded as (
     insert into decisions (
-        site_id, comment_id, seq, from_status, to_status, moderator_id, reason, note, decided_at
+        site_id, comment_id, seq, from_status, to_status, moderator_id, reason, note, decided_at, action
     )
     select
         changed.site_id, changed.comment_id,
@@ -129,7 +129,7 @@ recorded as (
             select max(seq) + 1 from decisions
             where decisions.site_id = changed.site_id and decisions.comment_id = changed.comment_id
         ),
-        $3, $4, $5, $6, $7, $8
+        $3, $4, $5, $6, $7, $8, $9
     from changed
     returning site_id
 )

@@ -180,7 +180,7 @@ class Author:
             yield self._first + step * number
 
 
-async def fill(url: str, shape: Shape, *, quiet: bool = False) -> dict[str, int]:
+async def fill(url: str, shape: Shape, *, quiet: bool = False, analyze: bool = True) -> dict[str, int]:
     """Fill a database; return how many rows were written of what.
 
     Raises CommandError when it is not at this version, or one of the sites has comments already.
@@ -202,7 +202,8 @@ async def fill(url: str, shape: Shape, *, quiet: bool = False) -> dict[str, int]
                     bar.update(wrote["comments"])
                 bar.set_description_str("indexing")
         await connection.execute("set session_replication_role = default")
-        await connection.execute("vacuum (analyze) sites, policies, pages, comments, findings, decisions")
+        if analyze:
+            await connection.execute("vacuum (analyze) sites, policies, pages, comments, findings, decisions")
         return dict(written)
     finally:
         await connection.close()
@@ -218,9 +219,9 @@ async def _sites(url: str, shape: Shape) -> list[Site]:
         for number in range(shape.sites):
             name = shape.site if number == 0 else f"{shape.site}-{number + 1}"
             stored = await SiteStore(database).add(name, (), shape.until)
-            if await connection.fetchval("select exists (select from pages where site_id = $1)", stored.id):
-                raise CommandError(f"The site {name} has pages already. Give another name with --site.")
             site = Site(stored.id, number, shape)
+            if await connection.fetchval("select exists (select from pages where page_id = $1)", site.pages[0]):
+                raise CommandError(f"The site {name} is full already. Give another name with --site.")
             await connection.execute(
                 "insert into moderators (site_id, moderator_id, name, password_hash, created_at)"
                 " values ($1, $2, 'Bench', 'nobody signs in with this', $3)",

@@ -72,7 +72,7 @@ class Newsroom:
 
     async def decide(self, comment: UUID, after: Status) -> Status | None:
         def rule(status: Status, _history: object) -> Ruling | None:
-            return None if status == after else Ruling(status, after, None, None)
+            return None if status == after else Ruling(status, after, None, None, None)
 
         decided = await self.desk.decide(self.site.id, comment, self.moderator, NOON, rule)
         return decided.status if decided else None

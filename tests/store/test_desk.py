@@ -82,7 +82,7 @@ async def test_a_decision_changes_status_count_and_history_together(newsroom: Ne
     draft = await newsroom.posted(status="held")
 
     def approve(status: Status, _history: list[Decision]) -> Ruling:
-        return Ruling(status, "approved", "fine", "looked at twice")
+        return Ruling(status, "approved", "fine", "looked at twice", None)
 
     site = newsroom.site.id
     assert await newsroom.desk.decide(site, draft.id, newsroom.moderator, NOON, approve) == ("approved", "page", (1, 1))
@@ -152,7 +152,7 @@ async def test_of_two_who_decide_the_second_is_told_what_the_first_did(newsroom:
 
     def decide(status: Status, history: list[Decision]) -> Ruling | None:
         told.append((status, len(history)))
-        return Ruling(status, "rejected", None, None) if status == "held" else None
+        return Ruling(status, "rejected", None, None, None) if status == "held" else None
 
     ask = newsroom.desk.decide(newsroom.site.id, draft.id, newsroom.moderator, NOON, decide)
     again = newsroom.desk.decide(newsroom.site.id, draft.id, newsroom.moderator, NOON, decide)
