@@ -84,6 +84,8 @@ async def _run(given: argparse.Namespace, settings: Settings, url: str) -> int:
             _tell(given, {"applied": applied}, *(f"applied {name}" for name in applied or ["nothing: all is there"]))
         case "counts", action:
             return await _counts(given, url, repair=action == "repair")
+        case "retention", _:
+            await _retention(given, url)
         case "site", _:
             site = await commands.add_site(url, given.name, given.origin)
             _tell(
@@ -125,6 +127,15 @@ async def _counts(given: argparse.Namespace, url: str, *, repair: bool) -> int:
         lines.append(f"{len(wrong)} mended" if repair else "Mend them: trecento counts repair")
     _tell(given, {"wrong": wrong}, *(lines or ["Every count is right."]))
     return 1 if wrong and not repair else 0
+
+
+async def _retention(given: argparse.Namespace, url: str) -> None:
+    done = await commands.retain(url, given.site, given.days, given.status, dry_run=given.dry_run)
+    what = "would be deleted" if given.dry_run else "deleted"
+    lines = [f"{count} {status} comments {what}" for status, count in done.comments.items()]
+    if not given.dry_run:
+        lines.append(f"{done.bans} bans and {done.credentials} sessions and tokens that had ended deleted")
+    _tell(given, done, *lines)
 
 
 async def _policy(given: argparse.Namespace, url: str) -> None:

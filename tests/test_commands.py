@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -21,11 +22,13 @@ from service.settings import Settings
 from service.store.sites import SiteStore
 from tests.conftest import SECRET
 from tests.program import COMMAND, Program, environment
+from tests.store.conftest import open_newsroom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from service.model import Status
     from service.postgres import Database
     from tests.conftest import Clock, Service
 
@@ -35,6 +38,7 @@ COMMANDS = [
     "judge",
     "counts verify",
     "counts repair",
+    "retention",
     "site add",
     "moderator add",
     "token create",
@@ -457,3 +461,33 @@ def test_a_folder_without_a_database_is_told_and_left_alone(tmp_path: Path) -> N
     alone.settings["TRECENTO_DATA"] = str(tmp_path / "mistyped")
     assert alone.fails("counts", "verify").startswith(f"There is no database in {tmp_path / 'mistyped'}.")
     assert not (tmp_path / "mistyped").exists()
+
+
+async def test_old_comments_are_counted_and_then_deleted(
+    program: Program, database: Database, sql: asyncpg.Connection[Any]
+) -> None:
+    newsroom = await open_newsroom(database, "default")
+    today = datetime.now(UTC)
+    made: list[tuple[int, Status]] = [(400, "approved"), (400, "rejected"), (300, "approved")]
+    for days, status in made:
+        await newsroom.posted(status=status, at=today - timedelta(days=days))
+
+    async def says(*arguments: str) -> str:
+        return await asyncio.to_thread(program.says, "retention", "--days", *arguments)
+
+    assert json.loads(await says("365", "--dry-run", "--json"))["comments"] == {
+        "approved": 1, "held": 0, "rejected": 1, "removed": 0,
+    }  # fmt: skip
+    assert await says("365", "--status", "rejected,held", "--dry-run") == (
+        "0 held comments would be deleted\n1 rejected comments would be deleted"
+    )
+    assert (await says("365")).splitlines()[0] == "1 approved comments deleted"
+    done = json.loads(await says("365", "--json"))
+    assert (done["dry_run"], set(done["comments"].values()), done["bans"]) == (False, {0}, 0)
+    assert await sql.fetchval("select count(*) from comments") == 1
+    assert await newsroom.wrong() == {}
+    for wrong in (("0",), ("1", "--status", "deleted")):
+        ran = await asyncio.to_thread(program.run, "retention", "--days", *wrong)
+        assert (ran.returncode, ran.stdout) == (2, b"")
+    missing = await asyncio.to_thread(program.fails, "retention", "--days", "1", "--site", "no")
+    assert missing.startswith("There is no site no.")

@@ -21,6 +21,7 @@ from service.store.comments import CommentStore
 from service.store.desk import DeskStore, Place
 from service.store.identity import IdentityStore
 from service.store.pages import PageStore
+from service.store.retention import RetentionStore
 from service.store.sites import SiteStore
 from tests.bench.fill import Shape, digest, fill, key
 from tests.conftest import named, run
@@ -291,6 +292,16 @@ async def test_every_count_can_be_verified_and_one_mended(room: Newsroom) -> Non
     READINGS.clear()
     await room.pages.repair(room.site.id, key(f"page {room.site.id} 0"))
     within(3000, "lock_page", "repair_count")
+
+
+async def test_old_comments_are_found_and_deleted_at_the_cost_of_a_batch(room: Newsroom) -> None:
+    store = RetentionStore(room.desk._database)
+    batches = store.expired(room.site.id, "approved", UNTIL, 200)
+    first = await anext(batches)
+    await anext(batches)
+    within(400, "expired_comments")
+    assert await store.delete(room.site.id, "approved", first) == 200
+    within(4000, "give_way", "lock_pages", "unlink_replies", "delete_comments", sorted_rows=200)
 
 
 async def work(room: Newsroom) -> None:

@@ -13,6 +13,7 @@ from service.commands.reaching import (
     passable,
     reachable,
 )
+from service.commands.retaining import retain
 from service.commands.sites import add_site, close_page, policy_history, set_policy
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "reachable",
     "read_policy",
     "repair_counts",
+    "retain",
     "set_password",
     "set_policy",
     "verify_counts",

@@ -7,6 +7,7 @@ from typing import Any
 
 from service import __version__
 from service.commands.reaching import CONNECT_SECONDS
+from service.commands.retaining import STATUSES, statuses
 
 SETTINGS = """settings, from the environment:
   DATABASE_URL              a PostgreSQL 15 to 18; an embedded one is started without it
@@ -84,6 +85,28 @@ empty line, and for one of over 300 characters, the status is "refused", and "pr
         "trecento counts verify || trecento counts repair",
     )
     _stored(counts, "repair", "set every wrong count right, while the service runs", "trecento counts repair --json")
+
+    retention = _stored(
+        every,
+        "retention",
+        "delete a site's old comments, with what was found in them and decided on them, and bans and tokens that ended",
+        "trecento retention --site gazette --days 365\n"
+        "trecento retention --days 30 --status rejected,removed --dry-run --json",
+        """Deletes in small steps while the service runs; the counts of pages are right after each. Answers to a comment
+that goes stay. It may be stopped at any time and run again, from cron for example.""",
+    )
+    _site(retention)
+    retention.add_argument(
+        "--days", type=int, choices=range(1, 36_501), required=True, metavar="DAYS", help="comments older than these"
+    )
+    retention.add_argument(
+        "--status",
+        type=statuses,
+        default=list(STATUSES),
+        metavar="STATUS,…",
+        help=f"only comments that are this now: {', '.join(STATUSES)} (all)",
+    )
+    retention.add_argument("--dry-run", action="store_true", help="count, and delete nothing")
 
     site = _group(every, "site", "sites that are served")
     add = _stored(
@@ -170,8 +193,16 @@ def _command(every: Any, name: str, what: str, examples: str, more: str = "") ->
     return command
 
 
-def _stored(every: Any, name: str, what: str, examples: str, *, json: bool = True) -> argparse.ArgumentParser:  # noqa: ANN401 - same
-    command = _command(every, name, what, examples)
+def _stored(
+    every: Any,  # noqa: ANN401 - same
+    name: str,
+    what: str,
+    examples: str,
+    more: str = "",
+    *,
+    json: bool = True,
+) -> argparse.ArgumentParser:
+    command = _command(every, name, what, examples, more)
     _wait(command)
     if json:
         command.add_argument("--json", action="store_true", help="print JSON for a program")

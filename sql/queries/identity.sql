@@ -30,7 +30,7 @@ delete from credentials where site_id = $1 and secret_hash = $2;
 
 -- name: drop_expired_credentials
 -- Forgets sessions and tokens that have expired.
-delete from credentials where site_id = $1 and expires_at <= $2;
+delete from credentials where site_id = $1 and expires_at <= $2 returning site_id;
 
 -- name: set_password
 -- Gives a moderator another password.

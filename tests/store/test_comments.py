@@ -278,7 +278,7 @@ async def test_an_answer_is_stored_while_its_parent_is_decided_on(
         async with moderator.transaction() as session:
             await session.one("lock_comment", newsroom.site.id, parent.id)
             answer = await newsroom.posted(parent=parent.id)
-            arguments = (newsroom.site.id, parent.id, "approved", "removed", newsroom.moderator, None, None, NOON)
+            arguments = (newsroom.site.id, parent.id, "approved", "removed", newsroom.moderator, None, None, NOON, None)
             await session.one("record_decision", *arguments)
             # The page's count is locked now, and the next answer waits for it instead of the other way round.
             waiting = asyncio.create_task(newsroom.posted(parent=answer.id))
