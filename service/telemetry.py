@@ -179,7 +179,7 @@ class Telemetry:
 
     def numbers(self) -> Numbers:
         """Return everything as it stands; the counters and histograms go on counting."""
-        return Numbers(self._counters, self._histograms, {key: read() for key, read in self._gauges.items()})
+        return Numbers(self._counters, self._histograms, {key: float(read()) for key, read in self._gauges.items()})
 
     async def total(self) -> Numbers:
         """Return what all processes of this service have counted."""

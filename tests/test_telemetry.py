@@ -6,13 +6,14 @@ import json
 import logging
 import timeit
 
+import msgspec
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.model import Finding, Verdict
-from service.telemetry import SECONDS, Telemetry, exposition, places, set_up_logging
+from service.telemetry import SECONDS, Numbers, Telemetry, exposition, places, set_up_logging
 
 
 def samples(told: bytes) -> dict[tuple[str, ...], float]:
@@ -84,6 +85,20 @@ def test_a_gauge_is_read_when_it_is_asked_for() -> None:
     telemetry.gauge("waiting", lambda: len(waiting))
     waiting += [2, 3]
     assert samples(exposition(telemetry.numbers()))["trecento_waiting_comments",] == 3
+
+
+def test_what_a_process_has_counted_is_read_by_another_as_it_was() -> None:
+    telemetry = Telemetry()
+    telemetry.answered("GET", "/", 200, 0.002)
+    telemetry.observe("batches", 3)
+    telemetry.gauge("listening", lambda: True)
+    sent = msgspec.msgpack.encode(telemetry.numbers())
+    total = msgspec.msgpack.decode(sent, type=Numbers)
+    assert total == telemetry.numbers()
+    total.add(msgspec.msgpack.decode(sent, type=Numbers))
+    told = samples(exposition(total))
+    assert told["trecento_requests_total", "GET", "/", "200"] == told["trecento_listening",] == 2
+    assert (told["trecento_batch_comments_count",], told["trecento_batch_comments_sum",]) == (2, 6)
 
 
 def test_what_is_in_no_table_cannot_be_counted() -> None:

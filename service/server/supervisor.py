@@ -62,7 +62,11 @@ class Worker:
         if not self.told_to_end:
             self.told_to_end = True
             self._signal(signal.SIGTERM)
-            asyncio.get_running_loop().call_later(within, self._signal, signal.SIGKILL)
+            asyncio.get_running_loop().call_later(within, self.kill)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -166,9 +170,9 @@ class Supervisor:
                             await worker.channel.send(Total(self._total()))
         except ConnectionError:
             return  # it went while it was answered
-        except msgspec.MsgspecError:
-            log.exception("worker of another version", worker=worker.process.pid)
-            worker.process.kill()
+        except msgspec.MsgspecError as error:
+            log.warning("worker of another version", worker=worker.process.pid, reason=str(error))
+            worker.kill()
 
     async def _next(self, worker: Worker) -> Message | None:
         receiving = asyncio.create_task(worker.channel.receive())
@@ -179,7 +183,7 @@ class Supervisor:
                 break
         else:
             log.error("worker hangs", worker=worker.process.pid)
-            worker.process.kill()
+            worker.kill()
         return await receiving
 
     async def _cover(self) -> None:
