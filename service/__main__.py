@@ -80,8 +80,7 @@ async def _run(given: argparse.Namespace, settings: Settings, url: str) -> int:
     await commands.reachable(url, given.wait)
     match given.command, getattr(given, "action", None):
         case "migrate", _:
-            applied = await commands.migrate(url)
-            _tell(given, {"applied": applied}, *(f"applied {name}" for name in applied or ["nothing: all is there"]))
+            await _migrate(given, url)
         case "counts", action:
             return await _counts(given, url, repair=action == "repair")
         case "retention", _:
@@ -118,6 +117,17 @@ async def _run(given: argparse.Namespace, settings: Settings, url: str) -> int:
                 f"{page} takes {'no more ' if action == 'close' else ''}comments",
             )
     return 0
+
+
+async def _migrate(given: argparse.Namespace, url: str) -> None:
+    applied = await commands.migrate(url)
+    lines = [f"applied {name}" for name in applied or ["nothing: all is there"]]
+    if not given.citus:
+        _tell(given, {"applied": applied}, *lines)
+        return
+    distributed = await commands.distribute(url)
+    lines += [f"distributed {name}" for name in distributed or ["nothing: all is"]]
+    _tell(given, {"applied": applied, "distributed": distributed}, *lines)
 
 
 async def _counts(given: argparse.Namespace, url: str, *, repair: bool) -> int:

@@ -328,6 +328,8 @@ async def test_plans_made_for_empty_tables_do_not_stay(
     await database.open()
     try:
         room = await open_newsroom(database, "bench")
+        for table in BIG:  # or autovacuum may come by, after which everything is planned anew
+            await run(url, f"alter table {table} set (autovacuum_enabled = false)")
         await run(url, "vacuum analyze")
         await work(room)
         await fill(url, Shape(comments=10_000, pages=500), quiet=True, analyze=False)
@@ -336,14 +338,6 @@ async def test_plans_made_for_empty_tables_do_not_stay(
     finally:
         await database.close()
     bad = {reading.name for reading in READINGS if reading.unindexed or reading.blocks > 500}
-    # Were they kept, all of these would read every comment.
-    kept = {
-        "facts",
-        "insert_comments",
-        "thread_newest",
-        "judged_comment",
-        "lock_comment",
-        "record_decision",
-        "submitted",
-    }
+    # Were they kept, these would read every comment.
+    kept = {"facts", "judged_comment", "lock_comment"}
     assert (bad == set()) if seconds == 0 else (bad >= kept)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from asyncpg import InterfaceError
 
 from service import embedded
+from service.citus import distribute as distribute_tables
 from service.errors import DatabaseUnavailable
 from service.migrations import load as load_migrations
 from service.migrations import migrate as apply_migrations
@@ -128,5 +129,14 @@ async def migrate(url: str) -> list[str]:
     connection = await connect(url)
     try:
         return [migration.name for migration in await apply_migrations(connection, load_migrations())]
+    finally:
+        await connection.close()
+
+
+async def distribute(url: str) -> list[str]:
+    """Distribute the tables over a Citus cluster; return the names of those that were not distributed yet."""
+    connection = await connect(url)
+    try:
+        return await distribute_tables(connection)
     finally:
         await connection.close()

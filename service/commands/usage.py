@@ -59,11 +59,14 @@ begun: a new version of the program serves without a pause.""",
         help="first migrate, and make the site 'default' and a moderator where there are none",
     )
     _wait(serve)
-    _stored(
+    migrate = _stored(
         every,
         "migrate",
         "bring the database to this version; safe to run twice and at the same time",
-        "trecento migrate\ntrecento migrate --wait 60 --json",
+        "trecento migrate\ntrecento migrate --wait 60 --json\ntrecento migrate --citus",
+    )
+    migrate.add_argument(
+        "--citus", action="store_true", help="then distribute the tables by site, on the coordinator of a Citus cluster"
     )
     judge = _command(
         every,

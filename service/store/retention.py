@@ -58,7 +58,7 @@ class RetentionStore:
                     await session.all("lock_pages", site, list({comment.page for comment in comments}))
                 await session.all("unlink_replies", site, ids)
                 row = await session.one("delete_comments", site, ids, status)
-        except asyncpg.LockNotAvailableError as error:
+        except (asyncpg.LockNotAvailableError, asyncpg.ForeignKeyViolationError) as error:  # the latter: a new answer
             raise Busy from error
         return int(row["deleted"]) if row else 0
 
