@@ -1,5 +1,6 @@
 """What a rule is given: the comment in every form it may look at, the facts, and the site's settings."""
 
+# ruff: noqa: D401 - a view is a property, and its name a noun
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from msgspec import Struct
 from service.model import Facts, Finding, Rule, Rules, Span
 from service.moderation import contacts
 from service.moderation.emphasis import Stacks, Stretches
-from service.moderation.lexicon import Hit
+from service.moderation.folding import once
 from service.moderation.links import domain
 from service.moderation.plain import plain
 from service.moderation.sitewords import SiteWords
@@ -18,27 +19,33 @@ from service.moderation.text import Folded, fold
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from service.moderation.lexicon import Lexicon
+    from service.moderation.lexicon import Hit, Lexicon
 
 SPANS = 50
 """Pieces of text that one finding points at; a comment with more is marked well enough."""
 
 
-class Text(Struct, frozen=True):
-    """A text in the forms that rules look at."""
+class Text:
+    """A text in the forms that rules look at, each made when a rule first asks for it, and once."""
 
-    stored: str
-    plain: str
-    """Lower case and no styled letters, position by position."""
-    folded: Folded
-    hits: tuple[Hit, ...]
-    """Words of the lexicon."""
+    def __init__(self, stored: str, lexicon: Lexicon) -> None:
+        self.stored = stored
+        self.lexicon = lexicon
 
-    @classmethod
-    def of(cls, text: str, lexicon: Lexicon) -> Text:
-        """Fold a text once, and ask the lexicon once."""
-        folded = fold(text)
-        return cls(text, plain(text), folded, lexicon.hits(folded))
+    @once
+    def plain(self) -> str:
+        """Lower case and no styled letters, position by position."""
+        return plain(self.stored)
+
+    @once
+    def folded(self) -> Folded:
+        """What is matched."""
+        return fold(self.stored)
+
+    @once
+    def hits(self) -> tuple[Hit, ...]:
+        """Words of the lexicon."""
+        return self.lexicon.hits(self.folded)
 
 
 class Excepted(Struct, frozen=True):
@@ -47,8 +54,13 @@ class Excepted(Struct, frozen=True):
     categories: frozenset[str]
     words: frozenset[str]
 
-    def __contains__(self, hit: Hit) -> bool:
-        return hit.category in self.categories or hit.word in self.words
+    def rest(self, hits: Iterable[Hit], severity: str) -> list[Hit]:
+        """Return the hits of a severity that the site does not let pass."""
+        return [
+            hit
+            for hit in hits
+            if hit.severity == severity and hit.category not in self.categories and hit.word not in self.words
+        ]
 
 
 class Settings(Struct, frozen=True):

@@ -20,7 +20,6 @@ DOT = r"\s?[\[({<]\s?(?:dot|\.|punkt)\s?[\])}>]\s?|\sdot\s|\s\.\s|\."
 SPELLED = re.compile(
     rf"(?<![\w.+-])([\w.+-]{{1,64}}+)(?:({AT})|\sat\s)([\w-]{{1,63}}+)({DOT})([\w-]{{2,63}}+)(?:(?:{DOT})(\w{{2,24}}+))?"
 )
-OPENERS = "([{<@"
 BRACKETED = re.compile(r"[\[({<@](?:(?<=@) |(?<!@)\s?(?:at|@|ät)\s?[\])}>])")
 SPOKEN = re.compile(r" at (?=\S{1,63}?(?: (?:dot|\.) |\s?[\[({<]\s?(?:dot|\.)))")
 NOT_NAMES = listed(
@@ -50,6 +49,7 @@ CALLED = re.compile(CALLS + r"[.:]?(?: (?:me|us|him|her|now|at|on|no|nr|number|i
 DATE = re.compile(r"(?:1[5-9]|20)\d\d(?:\D|$)|\d{1,2}[./-]\d{1,2}[./-](?:\d\d|\d{4})(?:\D|$)")
 SHORTEST, LONGEST = 7, 15
 """Digits of a number: a local one at least, at most what ITU-T E.164 allows."""
+DIGITS = b"0123456789"
 TRIES = 2
 """How many numbers of one text are looked up, at some 50 µs each; of more than that, the shape is enough."""
 
@@ -60,9 +60,8 @@ def addresses(plain: str) -> Iterator[Span]:
         for match in ADDRESS.finditer(plain):
             if match[1] in ENDINGS:
                 yield match.span()
-    if (" at " in plain and SPOKEN.search(plain)) or (
-        any(map(plain.__contains__, OPENERS)) and BRACKETED.search(plain)
-    ):
+    opened = "@" in plain or "(" in plain or "[" in plain or "{" in plain or "<" in plain
+    if (" at " in plain and SPOKEN.search(plain)) or (opened and BRACKETED.search(plain)):
         yield from spelled(plain)
 
 
@@ -80,7 +79,8 @@ def spelled(plain: str) -> Iterator[Span]:
 
 def numbers(plain: str) -> Iterator[Span]:
     """Yield where telephone numbers stand that could be called; years, prices and results are none."""
-    if sum(map(plain.count, "0123456789")) < SHORTEST:
+    raw = plain.encode()
+    if len(raw) - len(raw.translate(None, DIGITS)) < SHORTEST:
         return
     tries = TRIES
     called = CALL.search(plain)

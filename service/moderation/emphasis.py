@@ -53,7 +53,7 @@ def shouted(text: str, share: float, at_least: int) -> Shout | None:
     """
     if text == text.lower():
         return None
-    upper, cased, letters = counted(text)
+    upper, cased, letters = counted(text, share * at_least)
     if cased < at_least or upper < share * letters:
         return None
     if upper == letters:
@@ -65,11 +65,16 @@ def shouted(text: str, share: float, at_least: int) -> Shout | None:
     return Shout(loud / letters, cased, tuple(joined(text, words)))
 
 
-def counted(text: str) -> tuple[int, int, int]:
-    """Return how many letters are capitals, how many have case, and how many there are."""
+def counted(text: str, needed: float = 0) -> tuple[int, int, int]:
+    """Return how many letters are capitals, how many have case, and how many there are.
+
+    Nothing is counted, of ASCII, when fewer than the `needed` capitals are there.
+    """
     if text.isascii():
         raw = text.encode()
         upper = len(raw) - len(raw.translate(None, UPPER))
+        if upper < needed:
+            return 0, 0, 0
         cased = upper + len(raw) - len(raw.translate(None, LOWER))
         return upper, cased, cased
     upper = sum(map(str.isupper, text))

@@ -9,25 +9,32 @@ import unicodedata
 from hashlib import blake2b
 from itertools import accumulate, compress, repeat
 from operator import add
-from typing import TYPE_CHECKING, Generic, TypeVar
+from string import punctuation
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from service.moderation.characters import MOVING, TABLE
 from service.moderation.readings import (
     APART,
+    ASCII,
+    DRAWN_OUT,
     HYPHENED,
     LEET,
-    LEET_SYMBOL,
+    LEET_SIGNS,
     LEETISH,
     LONG_RUN,
+    MIXED,
     PARTED,
     SHORT,
     SPELLED_OUT,
+    SYMBOL,
     TOGETHER,
     VEIL,
     VEILED,
+    VEILS,
     WORD,
+    Signs,
     collapse,
-    steps,
+    runs,
     untailed,
 )
 
@@ -38,6 +45,11 @@ if TYPE_CHECKING:
 
 View = TypeVar("View")
 
+PLAIN = Signs({code: text or None for code, text in TABLE.items() if code < ASCII})
+NO_SIGNS = bytes(code for code in range(256) if code not in punctuation.encode())
+SHAPE = bytes(ord(" ") if code == ord(" ") else ord("x") for code in range(256))
+LONE = b" x x x "
+"""Three words of one letter in the shape of a text."""
 MARKUP = re.compile(
     r"&(?:amp;){0,4}(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[a-zA-Z]{2,8};)"
     r"|<!--[^<>]*-->|</?[a-zA-Z][a-zA-Z0-9]{0,9}(?: [^<>]{0,100})?/?>"
@@ -47,13 +59,13 @@ MARKUP = re.compile(
 class once(Generic[View]):  # noqa: N801 - used as a decorator
     """A view that is made when it is first asked for. `functools.cached_property` takes a lock each time (3.11)."""
 
-    def __init__(self, make: Callable[[Folded], View]) -> None:
+    def __init__(self, make: Callable[[Any], View]) -> None:
         self.make = make
         self.name = make.__name__
         self.__doc__ = make.__doc__
 
-    def __get__(self, folded: Folded, owner: type[Folded]) -> View:
-        view = folded.__dict__[self.name] = self.make(folded)
+    def __get__(self, text: object, owner: type) -> View:
+        view = text.__dict__[self.name] = self.make(text)
         return view
 
 
@@ -67,23 +79,23 @@ class Folded:
     def __init__(self, source: str) -> None:
         self.source = source
         text = MARKUP.sub(replaced, source) if "&" in source or "<" in source else source
-        if text.isascii():
-            text = text.lower()
-            if not text.isprintable() or "&" in text or "<" in text or ">" in text:
-                text = text.translate(TABLE)
-        else:
-            text = text.translate(TABLE).lower()
+        text = PLAIN.read(text) if text.isascii() else text.translate(TABLE).lower()
         self.plain = text.replace("..", "  ") if ".." in text else text
+
+    @once
+    def apart(self) -> str:
+        """The text with spaces for punctuation."""
+        return APART.read(self.plain)
 
     @once
     def words(self) -> list[str]:
         """The words, parted at white space and punctuation."""
-        return self.plain.translate(APART).split()
+        return self.apart.split()
 
     @once
     def starts(self) -> list[int]:
         """Where each of `words` begins in `plain`."""
-        parts = self.plain.translate(APART).split(" ")
+        parts = self.apart.split(" ")
         return list(compress(accumulate(map(add, map(len, parts), repeat(1)), initial=0), parts))
 
     def place(self, first: int, last: int | None = None) -> Span:
@@ -94,20 +106,31 @@ class Folded:
     @once
     def spaced(self) -> str:
         """The words with one space between them."""
-        return " ".join(self.words)
+        return spaced(self.apart)
+
+    @once
+    def runs(self) -> bytes:
+        """The words with NUL for every character that repeats the one before; of ASCII only."""
+        return runs(self.apart)
+
+    @once
+    def thinned(self) -> str:
+        """The words with one space between them, and every run of one letter reduced to that letter."""
+        return self.runs.translate(None, b"\0").decode().strip(" ") if self.apart.isascii() else collapse(self.spaced)
 
     @once
     def thin(self) -> list[str]:
         """The words with every run of one letter reduced to that letter; the very same list where there is none."""
-        collapsed = collapse(self.spaced)
-        return self.words if len(collapsed) == len(self.spaced) else collapsed.split()
+        words = self.thinned.split()
+        return self.words if words == self.words else words
 
     @once
     def squeezed(self) -> list[str]:
         """The words with runs of three and more reduced to two; empty where there are none."""
-        if self.thin is self.words or (self.spaced.isascii() and b"\0\0" not in steps(self.spaced)):
+        if self.apart.isascii() and not DRAWN_OUT.search(self.runs):
             return []
-        return LONG_RUN.sub(r"\1\1", self.spaced).split()
+        squeezed = LONG_RUN.sub(r"\1\1", self.apart)
+        return [] if len(squeezed) == len(self.apart) else squeezed.split()
 
     @once
     def chunks(self) -> list[Span]:
@@ -117,50 +140,62 @@ class Folded:
     @once
     def odd(self) -> set[str]:
         """What stands between white space, with the punctuation inside left out, unless it is one of the words."""
-        return set(self.plain.translate(TOGETHER).split()).difference(self.words)
+        return set(TOGETHER.read(self.plain).split()).difference(self.words)
 
     @once
-    def thin_odd(self) -> list[str]:
-        """The same with every run of one letter reduced to that letter."""
-        return collapse(" ".join(self.odd)).split()
+    def mixed(self) -> list[tuple[str, int]]:
+        """What stands between white space with signs inside it, or digits that can be letters, and where it begins."""
+        return around(MIXED, self.plain)
+
+    @once
+    def signs(self) -> bytes:
+        """The punctuation alone."""
+        return self.plain.encode().translate(None, NO_SIGNS)
+
+    @once
+    def leetish(self) -> bool:
+        """Say whether a symbol stands where it can be a letter."""
+        return not LEET_SIGNS.isdisjoint(self.signs) and bool(LEETISH.search(self.plain))
 
     @once
     def leet(self) -> list[str]:
         """What stands between white space, with symbols read as letters; empty where no symbol can be one."""
-        if not LEETISH.search(self.plain):
+        if not self.leetish:
             return []
-        text = untailed(self.plain.translate(PARTED)).translate(LEET)
+        text = LEET.read(untailed(PARTED.read(self.plain)))
         return [*text.split(), *collapse(text).split()]
 
     @once
-    def veiled(self) -> list[str]:
-        """The words with what hides letters as asterisks; empty where nothing does."""
-        if not VEIL.search(self.plain) and not ("-" in self.plain and self._hyphened()):
+    def symbolic(self) -> list[tuple[str, int]]:
+        """What stands between white space with symbols, and where it begins; empty where no symbol can be a letter."""
+        return around(SYMBOL, PARTED.read(self.plain)) if self.leetish else []
+
+    @once
+    def veiled(self) -> list[tuple[str, int]]:
+        """The words with what hides letters as asterisks, and where they begin; those that have some."""
+        if VEILS.isdisjoint(self.signs) and not (b"-" in self.signs and self._hyphened()):
             return []
-        return self.plain.translate(VEILED).split()
+        return around(VEIL, VEILED.read(self.plain))
 
     def _hyphened(self) -> bool:
         text = f" {self.plain}"
         return any(start in text for start in HYPHENED)
 
-    @once
-    def veils(self) -> list[Span]:
-        """Where each of `veiled` stands in `plain`."""
-        return [found.span() for found in WORD.finditer(self.plain.translate(VEILED))]
-
     def read(self) -> Iterator[tuple[int, int, str]]:
         """Yield what stands between white space with its place, once with symbols dropped and once as letters."""
         for start, end in self.chunks:
             text = self.plain[start:end]
-            core = text.translate(APART)
+            core = APART.read(text)
             left, right = len(core) - len(core.lstrip()), len(core) - len(core.rstrip())
-            yield start + left, end - right, text.translate(TOGETHER)
-            if LEET_SYMBOL.search(text):
-                yield start, end, untailed(text).translate(LEET)
+            yield start + left, end - right, TOGETHER.read(text)
+            if SYMBOL.search(text):
+                yield start, end, LEET.read(untailed(text))
 
     @once
     def single_letters(self) -> list[Span]:
         """The first and the last of each row of words that are one letter each, three letters long at least."""
+        if self.thinned.isascii() and LONE not in b" %b " % self.thinned.encode().translate(SHAPE):
+            return []
         lengths = list(map(len, self.words))
         if lengths.count(1) < SHORT:
             return []
@@ -201,6 +236,23 @@ class Folded:
         if self.in_place:
             return start, end
         return self.origins[start][0], self.origins[end - 1][1]
+
+
+def around(pattern: re.Pattern[str], text: str) -> list[tuple[str, int]]:
+    """Return what stands between spaces where a pattern that reaches to the next space is found, and its place."""
+    found = []
+    for match in pattern.finditer(text):
+        start = text.rfind(" ", 0, match.start()) + 1
+        found.append((text[start : match.end()], start))
+    return found
+
+
+def spaced(text: str) -> str:
+    """Return the text with one space wherever there are some, and none around it."""
+    text = text.strip(" ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
 
 
 def replaced(markup: re.Match[str]) -> str:

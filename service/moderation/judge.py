@@ -32,8 +32,8 @@ class Judge:
 
     def judge(self, body: str, facts: Facts = NOTHING_KNOWN, author: str | None = None) -> Verdict:
         """Return the verdict on a canonical body, with every finding in the order of the rules."""
-        name = Text.of(author, self.lexicon) if author else None
-        case = Case(Text.of(body, self.lexicon), name, facts, self.settings)
+        name = Text(author, self.lexicon) if author else None
+        case = Case(Text(body, self.lexicon), name, facts, self.settings)
         findings = []
         for ask, rule in self.asked:
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -42,12 +41,15 @@ class Lexicon:
         matches = self._matcher.matches(folded)
         if not matches:
             return ()
-        pieces = {(*folded.span(start, end), entry.word): entry for start, end, entry in matches}
-        return tuple(
-            Hit(start, end, word, entry.category, severity(entry, folded.source[start:end]))
-            for (start, end, word), entry in sorted(pieces.items(), key=itemgetter(0))
-            if plausible(word, folded.source[start:end]) and not named(folded.source, start, end)
-        )
+        if not folded.in_place:
+            matches = [(*folded.span(start, end), entry) for start, end, entry in matches]
+        pieces = {(start, end, entry.word): entry for start, end, entry in matches}
+        found = []
+        for start, end, word in sorted(pieces):
+            entry, source = pieces[start, end, word], folded.source[start:end]
+            if plausible(word, source) and not named(folded.source, start, end):
+                found.append(Hit(start, end, word, entry.category, severity(entry, source)))
+        return tuple(found)
 
 
 CYRILLIC = re.compile("[\u0400-\u052f\\W\\d_]*")
@@ -60,6 +62,8 @@ def plausible(word: str, source: str) -> bool:
     """Say whether a word of the lexicon may be meant: a Cyrillic word is not written in ASCII, nor the reverse."""
     if word[0] > LAST_LATIN:
         return not source.isascii()
+    if source.isascii():
+        return True
     native = CYRILLIC.fullmatch(source) and not TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
     return not native
 
@@ -84,10 +88,13 @@ def named(source: str, start: int, end: int) -> bool:
     )
 
 
-PRINTED = re.compile("(?:bull|horse|dog)?[a-z]?[-\u2010-\u2015]{2,}", re.IGNORECASE)
+HYPHENS = "-\u2010\u2011\u2012\u2013\u2014\u2015"
+PRINTED = re.compile(f"(?:bull|horse|dog)?[a-z]?[{HYPHENS}]{{2,}}", re.IGNORECASE)
 """The initial and hyphens, which is how newspapers print a word they do not spell out (the AP Stylebook's rule)."""
 
 
 def severity(entry: Entry, source: str) -> Severity:
     """Return how bad a word is as it stands there: a strong one is mild where newspapers would print it so."""
-    return "mild" if entry.severity == "strong" and PRINTED.fullmatch(source) else entry.severity
+    return (
+        "mild" if source[-1] in HYPHENS and entry.severity == "strong" and PRINTED.fullmatch(source) else entry.severity
+    )

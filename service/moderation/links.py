@@ -73,11 +73,21 @@ def find(plain: str, text: str, most: int = 300) -> tuple[Link, ...]:
         found += islice(explicit(plain), most)
         for link in found:
             plain = plain[: link.start] + " " * (link.end - link.start) + plain[link.end :]
-    if HINT.search(plain):
+    dots = "." in plain
+    if dots and HINT.search(plain):
         found += islice(bare(plain, text), most - len(found))
-    if " dot " in plain or " ." in plain or SPACED_HINT.search(plain) or BRACKETED_HINT.search(plain):
+    if (
+        " dot " in plain
+        or (dots and (" ." in plain or SPACED_HINT.search(plain)))
+        or (bracketed(plain) and BRACKETED_HINT.search(plain))
+    ):
         found += islice(disguised(plain, text), most - len(found))
     return apart(found) if found else ()
+
+
+def bracketed(plain: str) -> bool:
+    """Say whether there is a bracket; one look for each is faster than a pattern."""
+    return "(" in plain or "[" in plain or "{" in plain or "<" in plain
 
 
 def apart(links: list[Link]) -> tuple[Link, ...]:
@@ -101,7 +111,7 @@ def explicit(plain: str) -> Iterator[Link]:
 
 def bare(plain: str, text: str) -> Iterator[Link]:
     """Yield hosts without a scheme that end in a known way."""
-    for match in DOTTED.finditer(plain):
+    for match in dotted(plain):
         labels = match[0].split(".")
         if labels[0] == "www" and len(labels) > 2:  # noqa: PLR2004 - www, a name, an ending
             yield link(plain, match.start(), match.end(), match[0])
@@ -113,6 +123,18 @@ def bare(plain: str, text: str) -> Iterator[Link]:
         starts_a_sentence = labels[-1] not in PLAIN_ENDINGS and capitalised(text[end - len(labels[-1]) : end])
         if len(labels) > 1 and not starts_a_sentence and certain(labels, plain[end : end + 2]):
             yield link(plain, match.start(), end, host)
+
+
+def dotted(plain: str) -> Iterator[re.Match[str]]:
+    """Yield words with dots between them, looking only where something may end a host."""
+    if "www." in plain:
+        yield from DOTTED.finditer(plain)
+        return
+    padded, end = f"{plain} ", 0
+    for hint in HINT.finditer(plain):
+        if hint.start() >= end:
+            start, end = plain.rfind(" ", 0, hint.start()) + 1, padded.find(" ", hint.start())
+            yield from DOTTED.finditer(plain, start, end)
 
 
 def certain(labels: list[str], following: str) -> bool:

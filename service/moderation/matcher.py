@@ -2,156 +2,205 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from itertools import accumulate, pairwise, repeat
-from operator import add
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.readings import (
-    APART,
-    LEET,
-    LEET_SYMBOL,
-    PARTED,
-    TOGETHER,
-    WORD,
-    collapse,
-    stretched,
-    untailed,
-)
+from service.moderation.readings import APART, LEET, TOGETHER, collapse, stretched, untailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from service.moderation.entries import Entry
-    from service.moderation.spellings import Spellings
+    from service.moderation.spellings import Phrase, Spellings
     from service.moderation.text import Folded
 
+    Hit = tuple[int, int, int]
+    """The number of a pattern, and where it stands."""
+    Match = tuple[int, int, Entry]
+    """A piece of the folded text's `plain`, and what was found there."""
 
 ARTICLES = frozenset("ai")
 """Words of one letter that may stand before a word spelled out."""
+INSIDE = frozenset({"glued", "anywhere"})
+GAP = re.compile("  +")
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
 
 
-class Match(NamedTuple):
-    """A piece of the folded text's `plain`, and what was found there."""
+class Pattern(NamedTuple):
+    """What one of the automaton's patterns stands for."""
 
-    start: int
-    end: int
+    kind: Literal["word", "doubled", "pair", "phrase", "glued", "anywhere"]
+    """A word, one that lost a run, one in two pieces, words in a row, beside words that are run together, in any."""
     entry: Entry
+    listed: str = ""
+    """The word or phrase before it lost a run; the first piece of two."""
+    more: int = 0
+    """Words after the first."""
+    thin: int = -1
+    """The pattern of a word that this one is without runs."""
 
 
 class Matcher:
-    """Asks each view in one pass whether it holds anything at all, and looks closer only then."""
+    """Reads each view in one pass for all that may be meant, and looks closer only where something is."""
 
     def __init__(self, spellings: Spellings) -> None:
         self.spellings = spellings
-        self.words = frozenset(spellings.words)
-        self.whole = frozenset(spellings.whole)
-        self.doubled = frozenset(spellings.doubled)
-        self.masked = frozenset(spellings.masked)
-        self.patterns = tuple(
-            (entry, pattern in spellings.anywhere, " " in pattern, entry.reach not in ("exact", "word"))
-            for pattern, entry in spellings.patterns.items()
-        )
-        """With whether it counts anywhere inside a word, whether it is a phrase, and whether it counts in words."""
-        self.automaton = AhoCorasick(list(spellings.patterns), implementation=Implementation.ContiguousNFA)
+        patterns = list(_patterns(spellings))
+        self.patterns = [pattern for _, pattern in patterns]
+        self.automaton = AhoCorasick([text for text, _ in patterns], implementation=Implementation.ContiguousNFA)
+        letters = [text for text in spellings.patterns if " " not in text]
+        self.spelled = [spellings.patterns[text] for text in letters]
+        self.letters = AhoCorasick(letters, implementation=Implementation.ContiguousNFA)
+        """What may be spelled out letter by letter."""
 
     def matches(self, folded: Folded) -> list[Match]:
         """Return every match, in no order."""
-        words, thin = folded.words, folded.thin
-        found: list[Match] = []
-        views = (words,) if thin is words else (words, thin)
-        if not all(map(self.words.isdisjoint, views)):
-            found += self._words(folded, thin)
-        if not self.words.isdisjoint(folded.squeezed):
-            found += self._words(folded, folded.squeezed)
-        if not self.doubled.isdisjoint(thin):
-            found += self._doubled(folded)
-        if not self.whole.isdisjoint(map(add, words, words[1:])):
+        excuses = Excuses(self.spellings, folded)
+        read = self.automaton.find_matches_as_indexes
+        hits = read(f" {folded.apart} ", overlapping=True)
+        thin_hits = read(f" {folded.thinned} ", overlapping=True)
+        found = [*self._written(folded, hits, excuses)] if hits else []
+        if thin_hits:
+            written = counted(self.patterns[number].thin for number, _, _ in hits)
+            found += self._thinned(folded, thin_hits, written, excuses)
+        if "  " in folded.plain:
             found += self._in_two(folded)
-        if not (self.words.isdisjoint(folded.odd) and self.words.isdisjoint(folded.thin_odd)):
-            found += self._together(folded)
-        if not self.words.isdisjoint(folded.leet):
-            found += self._leet(folded)
-        if not self.masked.isdisjoint(folded.veiled):
-            found += self._veiled(folded)
-        if folded.single_letters:
-            found += self._spelled_out(folded)
-        for view in views:
-            found += self._inside(folded, view)
+        if folded.squeezed:
+            found += self._squeezed(folded, excuses)
+        if folded.mixed:
+            found += self._read(folded.mixed, TOGETHER.read, self._together)
+        if folded.symbolic:
+            found += self._read(folded.symbolic, _leet, self._leet)
+        for word, start in folded.veiled:
+            if word in self.spellings.masked:
+                found.append((start, start + len(word), self.spellings.masked[word]))
+        for first, last in folded.single_letters:
+            found += self._spelled(folded, folded.words[first : last + 1], first)
         return found
 
-    def _words(self, folded: Folded, view: list[str]) -> Iterator[Match]:
-        known = self.words
-        for index, (word, read) in enumerate(zip(folded.words, view, strict=True)):
-            spelling = word if word in known else read
-            if spelling in known and not self.spellings.harmless(folded.words, index, index):
-                yield Match(*folded.place(index), self.spellings.words[spelling])
-
-    def _doubled(self, folded: Folded) -> Iterator[Match]:
-        for index, thin in enumerate(folded.thin):
-            word = folded.words[index]
-            if thin not in self.spellings.doubled or word in self.spellings.ordinary:
+    def _written(self, folded: Folded, hits: list[Hit], excuses: Excuses) -> Iterator[Match]:
+        """Yield what words mean as they are written: whole, in two, and inside others."""
+        text = f" {folded.apart} "
+        for number, start, end in hits:
+            kind, entry, listed, _, _ = self.patterns[number]
+            if kind == "word":
+                first, last = start + 1, end - 1
+            elif kind == "pair":
+                if folded.plain[start + len(listed)] == " ":
+                    yield start, end - 2, entry
                 continue
-            listed, entry = self.spellings.doubled[thin]
-            if stretched(listed, word) and not self.spellings.harmless(folded.words, index, index):
-                yield Match(*folded.place(index), entry)
+            elif kind in INSIDE:
+                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
+                if not self._inside(text, first, last, start, end, entry, anywhere=kind == "anywhere"):
+                    continue
+            else:
+                continue
+            if not excuses.of(text[first:last]) or not excuses.cover(bisect_left(folded.starts, first - 1)):
+                yield first - 1, last - 1, entry
+
+    def _thinned(self, folded: Folded, hits: list[Hit], written: dict[int, int], excuses: Excuses) -> Iterator[Match]:
+        """Yield what words mean when runs of letters are reduced, and phrases."""
+        text = f" {folded.thinned} "
+        thin = counted(number for number, _, _ in hits)
+        index, at = -1, 0
+        for number, start, end in hits:
+            kind, entry, listed, more, _ = self.patterns[number]
+            if kind == "pair" or (kind == "word" and thin[number] == written.get(number)):
+                continue  # a word that stands there without runs has been seen
+            if start < at:
+                index, at = -1, 0
+            index += text.count(" ", at, start + 1)
+            at = start + 1
+            if kind == "word":
+                counts = folded.words[index] not in self.spellings.words
+            elif kind == "phrase":
+                counts = not self._stem(entry, text, start + 1, end - 1) and (
+                    not listed or listed == " ".join(folded.words[index : index + more + 1])
+                )
+            elif kind == "doubled":
+                word = folded.words[index]
+                counts = word not in self.spellings.ordinary and stretched(listed, word)
+            else:
+                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
+                counts = self._inside(text, first, last, start, end, entry, anywhere=kind == "anywhere")
+            if counts and not excuses.cover(index, index + more):
+                yield *folded.place(index, index + more), entry
+
+    def _squeezed(self, folded: Folded, excuses: Excuses) -> Iterator[Match]:
+        """Yield what words mean when runs are reduced to two."""
+        known = self.spellings.words
+        for index, (word, read) in enumerate(zip(folded.words, folded.squeezed, strict=True)):
+            if read in known and word not in known and not excuses.cover(index):
+                yield *folded.place(index), known[read]
 
     def _in_two(self, folded: Folded) -> Iterator[Match]:
-        for index, (first, second) in enumerate(pairwise(folded.words)):
-            entry = self.spellings.whole.get(first + second)
-            if entry is None or entry.reach == "exact" or self.spellings.everyday((first, second)):
-                continue
-            start, end = folded.place(index, index + 1)
-            if folded.plain[start + len(first) : end - len(second)].isspace():
-                yield Match(start, end, entry)
+        """Yield words in two pieces with more than one space in between."""
+        apart = f"{folded.apart} "
+        for gap in GAP.finditer(folded.plain):
+            start, end = apart.rfind(" ", 0, gap.start()) + 1, apart.find(" ", gap.end())
+            first, second = apart[start : gap.start()], apart[gap.end() : end]
+            entry = self.spellings.whole.get(first + second) if first and second else None
+            if entry and entry.reach != "exact" and not self.spellings.everyday((first, second)):
+                yield start, end, entry
 
-    def _together(self, folded: Folded) -> Iterator[Match]:
-        for start, end in folded.chunks:
-            chunk = folded.plain[start:end]
-            word = chunk.translate(TOGETHER)
-            entry = self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
-            pieces = chunk.translate(APART).split()
-            if (
-                entry is None
-                or pieces == [word]
-                or word in self.spellings.innocent_words
-                or not any(map(str.isalpha, chunk))
-            ):
-                continue
-            if len(pieces) == 1 or not self.spellings.everyday(pieces):
-                left = len(chunk) - len(chunk.translate(APART).lstrip())
-                right = len(chunk) - len(chunk.translate(APART).rstrip())
-                yield Match(start + left, end - right, entry)
+    def _read(
+        self, chunks: Sequence[tuple[str, int]], read: Callable[[str], str], find: Callable[[str], Match | None]
+    ) -> Iterator[Match]:
+        """Yield what is found in pieces between spaces once one of them, read in a certain way, is a known word."""
+        known = self.spellings.words.keys()
+        text = read(" ".join(chunk for chunk, _ in chunks))
+        if known.isdisjoint(text.split()) and known.isdisjoint(collapse(text).split()):
+            return
+        places: dict[str, Match | None] = {}
+        for chunk, start in chunks:
+            if chunk not in places:
+                places[chunk] = find(chunk)
+            if place := places[chunk]:
+                yield start + place[0], start + place[1], place[2]
 
-    def _leet(self, folded: Folded) -> Iterator[Match]:
-        for found in WORD.finditer(folded.plain.translate(PARTED)):
-            if not LEET_SYMBOL.search(found[0]):
-                continue
-            word = untailed(found[0]).translate(LEET)
-            entry = self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
-            if entry:
-                yield Match(*found.span(), entry)
+    def _together(self, chunk: str) -> Match | None:
+        """Return what a word means when the signs in it are left out."""
+        word = TOGETHER.read(chunk)
+        entry = self._known(word)
+        if entry is None or word in self.spellings.innocent_words or not any(map(str.isalpha, chunk)):
+            return None
+        apart = APART.read(chunk)
+        pieces = apart.split()
+        if pieces == [word] or (len(pieces) > 1 and self.spellings.everyday(pieces)):
+            return None
+        return len(apart) - len(apart.lstrip()), len(apart.rstrip()), entry
 
-    def _veiled(self, folded: Folded) -> Iterator[Match]:
-        for word, (start, end) in zip(folded.veiled, folded.veils, strict=True):
-            entry = self.spellings.masked.get(word)
-            if entry:
-                yield Match(start, end, entry)
+    def _leet(self, chunk: str) -> Match | None:
+        """Return what a word means when the symbols in it are read as letters."""
+        entry = self._known(_leet(chunk))
+        return (0, len(chunk), entry) if entry else None
 
-    def _spelled_out(self, folded: Folded) -> Iterator[Match]:
-        for first, last in folded.single_letters:
-            yield from self._spelled(folded, folded.words[first : last + 1], first)
+    def _known(self, word: str) -> Entry | None:
+        return self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
+
+    def _inside(self, text: str, first: int, last: int, start: int, end: int, entry: Entry, *, anywhere: bool) -> bool:
+        word, joints = text[first:last], self.spellings.joints
+        return (
+            word not in self.spellings.words
+            and word not in self.spellings.ordinary
+            and (anywhere or (text[first:start] in joints and text[end:last] in joints))
+            and not self._stem(entry, text, start, end)
+        )
+
+    def _stem(self, entry: Entry, text: str, start: int, end: int) -> bool:
+        stems = self.spellings.stems.get(entry.word)
+        return stems is not None and any(stem in text[max(start - AROUND, 0) : end + AROUND] for stem in stems)
 
     def _spelled(self, folded: Folded, letters: list[str], first: int) -> Iterator[Match]:
         last = first + len(letters) - 1
         for skipped in range(2 if letters[0] in ARTICLES else 1):
             entry = self.spellings.whole.get("".join(letters[skipped:]))
             if entry:
-                yield Match(*folded.place(first + skipped, last), entry)
+                yield *folded.place(first + skipped, last), entry
                 return
         starts = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
         ends = [*(start - 1 for start in starts[1:]), len(letters) - 1]
@@ -159,28 +208,71 @@ class Matcher:
             ("".join(letters), range(len(letters)), range(len(letters))),
             ("".join(letters[start] for start in starts), starts, ends),
         ):
-            for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
-                yield Match(*folded.place(first + at[start], first + to[end - 1]), self.patterns[number][0])
+            for number, start, end in self.letters.find_matches_as_indexes(text, overlapping=True):
+                yield *folded.place(first + at[start], first + to[end - 1]), self.spelled[number]
 
-    def _inside(self, folded: Folded, view: list[str]) -> Iterator[Match]:
-        text = f" {' '.join(view)} "
-        starts: list[int] = []
-        for number, start, end in self.automaton.find_matches_as_indexes(text, overlapping=True):
-            entry, anywhere, phrase, inner = self.patterns[number]
-            if not (inner or phrase) or phrase != (text[start - 1] == " " == text[end]):
-                continue
-            starts = starts or list(accumulate(map(add, map(len, view), repeat(1)), initial=1))
-            first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
-            if not phrase and (view[first] in self.words or view[first] in self.spellings.ordinary):
-                continue
-            if self.spellings.harmless(folded.words, first, last) or self._stem(entry, text, start, end):
-                continue
-            if phrase or anywhere or self._glued(text[starts[first] : start], text[end : starts[last + 1] - 1]):
-                yield Match(*folded.place(first, last), entry)
 
-    def _stem(self, entry: Entry, text: str, start: int, end: int) -> bool:
-        stems = self.spellings.stems.get(entry.word)
-        return stems is not None and any(stem in text[max(start - AROUND, 0) : end + AROUND] for stem in stems)
+class Excuses:
+    """The phrases in which words of one text mean nothing bad, looked up once for each word."""
 
-    def _glued(self, before: str, after: str) -> bool:
-        return before in self.spellings.joints and after in self.spellings.joints
+    def __init__(self, spellings: Spellings, folded: Folded) -> None:
+        self.innocent = spellings.innocent
+        self.folded = folded
+        self.known: dict[str, list[Phrase]] = {}
+
+    def of(self, word: str) -> list[Phrase]:
+        """Return the phrases with a word that are somewhere in the text."""
+        if word not in self.innocent:
+            return []
+        if word not in self.known:
+            text = f" {self.folded.thinned} "
+            self.known[word] = [phrase for phrase in self.innocent[word] if phrase.thin in text]
+        return self.known[word]
+
+    def cover(self, first: int, last: int | None = None) -> bool:
+        """Say whether the words from `first` to `last` are part of such a phrase."""
+        words = self.folded.words
+        last = first if last is None else last
+        for phrase, place, _ in self.of(words[first]):
+            start = first - place
+            stop = start + len(phrase)
+            if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
+                return True
+        return False
+
+
+def counted(numbers: Iterable[int]) -> dict[int, int]:
+    """Return how often each number comes."""
+    times: dict[int, int] = {}
+    for number in numbers:
+        times[number] = times.get(number, 0) + 1
+    return times
+
+
+def _leet(text: str) -> str:
+    return LEET.read(untailed(text))
+
+
+def _patterns(spellings: Spellings) -> Iterator[tuple[str, Pattern]]:
+    numbers = {word: number for number, word in enumerate(spellings.words)}
+    for word, entry in spellings.words.items():
+        yield f" {word} ", Pattern("word", entry, thin=numbers.get(collapse(word), -1))
+    for word, (listed, entry) in spellings.doubled.items():
+        yield f" {word} ", Pattern("doubled", entry, listed)
+    for first, second, entry in _pairs(spellings):
+        yield f" {first} {second} ", Pattern("pair", entry, first, more=1)
+    for text, entry in spellings.patterns.items():
+        if " " in text:
+            yield f" {text} ", Pattern("phrase", entry, more=text.count(" "))
+            if collapse(text) not in spellings.patterns:
+                yield f" {collapse(text)} ", Pattern("phrase", entry, text, more=text.count(" "))
+        elif entry.reach not in ("exact", "word"):
+            yield text, Pattern("anywhere" if text in spellings.anywhere else "glued", entry)
+
+
+def _pairs(spellings: Spellings) -> Iterator[tuple[str, str, Entry]]:
+    for word, entry in spellings.whole.items():
+        if entry.reach != "exact":
+            for first, second in ((word[:place], word[place:]) for place in range(1, len(word))):
+                if not spellings.everyday((first, second)):
+                    yield first, second, entry

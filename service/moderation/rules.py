@@ -183,10 +183,8 @@ def profanity(rule: str, severity: str, case: Case, *, score: float) -> Finding 
     if not case.body.hits and not (case.name and case.name.hits):
         return None
     excepted = case.settings.excepted[rule]
-    body, name = (
-        [hit for hit in text.hits if hit.severity == severity and hit not in excepted] if text else []
-        for text in (case.body, case.name)
-    )
+    body = excepted.rest(case.body.hits, severity)
+    name = excepted.rest(case.name.hits, severity) if case.name else []
     if not body and not name:
         return None
     categories = ",".join(sorted({hit.category for hit in (*body, *name)}))

@@ -22,6 +22,8 @@ class Phrase(NamedTuple):
 
     words: tuple[str, ...]
     place: int
+    thin: str
+    """The words with spaces around them, without runs."""
 
 
 class Spellings:
@@ -90,8 +92,9 @@ class Spellings:
                 self.words.setdefault(spelling, entry)
 
     def _allow(self, words: tuple[str, ...], entry: Entry) -> None:
+        thin = f" {collapse(' '.join(words))} "
         for place, word in enumerate(words):
-            self.innocent.setdefault(word, []).append(Phrase(words, place))
+            self.innocent.setdefault(word, []).append(Phrase(words, place, thin))
         if len(words) == 1:
             self.innocent_words.add(words[0])
         if len(words) == 1 and not words[0].isascii():
@@ -112,15 +115,6 @@ class Spellings:
 
     def _word(self, piece: str) -> bool:
         return collapse(piece) in self.ordinary and (len(piece) > 1 or piece in LONE)
-
-    def harmless(self, words: Sequence[str], first: int, last: int) -> bool:
-        """Say whether the words from `first` to `last` are part of a phrase in which they mean nothing bad."""
-        for phrase, place in self.innocent.get(words[first], ()):
-            start = first - place
-            stop = start + len(phrase)
-            if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
-                return True
-        return False
 
 
 def _claim(table: dict[str, Entry], spellings: Iterable[str], entry: Entry) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -57,18 +56,10 @@ def answers(port: int) -> bool:
 def descendants(pid: int) -> list[int]:
     """Return the processes that a process has started, and those that they have."""
     found: list[int] = []
-    with contextlib.suppress(OSError):  # it ends at this moment
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text(encoding="ascii").split():
-                found += [int(child), *descendants(int(child))]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="ascii").split():
+            found += [int(child), *descendants(int(child))]
     return found
-
-
-def kill(pids: list[int]) -> None:
-    """Kill processes at once."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def gone(pids: list[int]) -> bool:
@@ -148,7 +139,8 @@ class Cluster:
         """Kill the postmaster and every process it started, at once."""
         assert self._process
         pids = [self._process.pid, *descendants(self._process.pid)]
-        kill(pids)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
         self._process.wait()
         wait(lambda: gone(pids))
 

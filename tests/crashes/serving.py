@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 from tests.conftest import SECRET
-from tests.crashes.cluster import descendants, free_port, gone, kill, wait
+from tests.crashes.cluster import descendants, free_port, gone, wait
 from tests.program import COMMAND, environment
 
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ class Serving:
         """Kill it and every process that it started, at once."""
         assert self._process
         pids = [self._process.pid, *descendants(self._process.pid)]
-        kill(pids)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
         self._process.wait()
         wait(lambda: gone(pids))
 
     def kill_a_worker(self) -> None:
         """Kill the oldest of its workers, and leave it to the service to start another."""
-        kill([min(descendants(self.pid))])
+        os.kill(min(descendants(self.pid)), signal.SIGKILL)
 
     def stop(self) -> None:
         """Stop it in order if it runs."""

@@ -69,7 +69,11 @@ def test_views_stand_where_they_say(text: str) -> None:
     assert len(folded.thin) == len(folded.words)
     assert all(collapse(word) == thin for word, thin in zip(folded.words, folded.thin, strict=True))
     assert not folded.squeezed or len(folded.squeezed) == len(folded.words)
-    assert not folded.veiled or len(folded.veiled) == len(folded.veils)
+    for chunk, start in folded.mixed:
+        assert folded.plain[start:].startswith(chunk)
+        assert chunk in folded.plain.split()
+    for view in (folded.symbolic, folded.veiled):
+        assert all((start == 0 or folded.plain[start - 1] not in chunk) and len(chunk) for chunk, start in view)
 
 
 def test_the_span_of_a_disguised_word_is_exact() -> None:

@@ -119,6 +119,15 @@ def test_a_rule_that_raises_is_judged_by_its_on_failure_and_tells_nothing_of_the
         assert Judge(policy, LEXICON, [banned]).judge("secret").status == status
 
 
+def test_a_comment_that_cannot_be_folded_is_judged_by_the_on_failure_of_what_needed_it() -> None:
+    verdict = Judge(Policy(), LEXICON).judge("half a pair: \ud83d", Facts(banned=True))
+    assert verdict.status == "rejected"
+    assert {"slurs", "strong_profanity"} <= {finding.rule for finding in verdict.findings if finding.failed}
+    assert {finding.note for finding in verdict.findings if finding.failed} == {"error=UnicodeEncodeError"}
+    assert Judge(Policy(), LEXICON).judge("half a pair: \ud83d").status == "held"
+    assert Judge(Policy(), LEXICON).judge("Hello.", author="\ud83d").status == "held"
+
+
 def test_a_shadow_rule_that_raises_decides_nothing() -> None:
     judge = Judge(Policy(rules=Rules(banned=Rule(action="shadow", on_failure="hold"))), LEXICON, [banned])
     verdict = judge.judge("Hello.")

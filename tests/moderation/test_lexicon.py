@@ -258,6 +258,11 @@ def test_cyrillic_letters_in_a_latin_word_are_seen_through(text: str) -> None:
     assert flagged(text)
 
 
+def test_a_word_in_disguise_is_found_beside_the_same_word_in_a_harmless_phrase() -> None:
+    text = "Moby Dick, you di.ck"
+    assert [text[hit.start : hit.end] for hit in LEXICON.hits(fold(text))] == ["di.ck"]
+
+
 def test_a_hit_says_where_what_and_how_bad() -> None:
     (hit,) = LEXICON.hits(fold("What a f.u.c.k up"))
     assert (hit.start, hit.end, hit.word, hit.category, hit.severity) == (7, 14, "fuck", "sexual", "strong")
