@@ -127,7 +127,7 @@ class Folded:
     @once
     def squeezed(self) -> list[str]:
         """The words with runs of three and more reduced to two; empty where there are none."""
-        if self.apart.isascii() and not DRAWN_OUT.search(self.runs):
+        if not DRAWN_OUT.search(self.runs) if self.apart.isascii() else len(self.thinned) == len(self.spaced):
             return []
         squeezed = LONG_RUN.sub(r"\1\1", self.apart)
         return [] if len(squeezed) == len(self.apart) else squeezed.split()
@@ -220,8 +220,11 @@ class Folded:
         place = 0
         for found in (*MARKUP.finditer(text), None):
             end = found.start() if found else len(text)
-            for index in range(place, end):
-                folded = TABLE.get(ord(text[index]), text[index])
+            for index, character in enumerate(text[place:end], place):
+                if character not in MOVING:
+                    origins.append((index, index + 1))
+                    continue
+                folded = TABLE[ord(character)]
                 if folded:
                     origins += [(index, index + 1)] * len(folded)
                 elif origins and origins[-1][1] == index:

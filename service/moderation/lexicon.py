@@ -44,11 +44,14 @@ class Lexicon:
         if not folded.in_place:
             matches = [(*folded.span(start, end), entry) for start, end, entry in matches]
         pieces = {(start, end, entry.word): entry for start, end, entry in matches}
-        found = []
+        found, known = [], dict[tuple[str, str], Severity | None]()
         for start, end, word in sorted(pieces):
             entry, source = pieces[start, end, word], folded.source[start:end]
-            if plausible(word, source) and not named(folded.source, start, end):
-                found.append(Hit(start, end, word, entry.category, severity(entry, source)))
+            if (word, source) not in known:
+                known[word, source] = severity(entry, source) if plausible(word, source) else None
+            how_bad = known[word, source]
+            if how_bad and not (source in GIVEN and named(folded.source, start, end)):
+                found.append(Hit(start, end, word, entry.category, how_bad))
         return tuple(found)
 
 

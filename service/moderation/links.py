@@ -116,6 +116,8 @@ def bare(plain: str, text: str) -> Iterator[Link]:
         if labels[0] == "www" and len(labels) > 2:  # noqa: PLR2004 - www, a name, an ending
             yield link(plain, match.start(), match.end(), match[0])
             continue
+        if ENDINGS.isdisjoint(labels) and "xn--" not in match[0]:
+            continue
         while len(labels) > 1 and labels[-1] not in ENDINGS and not labels[-1].startswith("xn--"):
             del labels[-1]
         host = ".".join(labels)

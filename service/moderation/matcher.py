@@ -94,9 +94,9 @@ class Matcher:
                     yield start, end - 2, entry
                 continue
             elif kind in INSIDE:
-                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
-                if not self._inside(text, first, last, start, end, entry, anywhere=kind == "anywhere"):
+                if not self._inside(text, start, end, entry, anywhere=kind == "anywhere"):
                     continue
+                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
             else:
                 continue
             if not excuses.of(text[first:last]) or not excuses.cover(bisect_left(folded.starts, first - 1)):
@@ -106,29 +106,35 @@ class Matcher:
         """Yield what words mean when runs of letters are reduced, and phrases."""
         text = f" {folded.thinned} "
         thin = counted(number for number, _, _ in hits)
-        index, at = -1, 0
+        unchanged = folded.thinned == folded.apart
         for number, start, end in hits:
-            kind, entry, listed, more, _ = self.patterns[number]
+            kind, entry, _, more, _ = self.patterns[number]
             if kind == "pair" or (kind == "word" and thin[number] == written.get(number)):
                 continue  # a word that stands there without runs has been seen
-            if start < at:
-                index, at = -1, 0
-            index += text.count(" ", at, start + 1)
-            at = start + 1
-            if kind == "word":
-                counts = folded.words[index] not in self.spellings.words
-            elif kind == "phrase":
-                counts = not self._stem(entry, text, start + 1, end - 1) and (
-                    not listed or listed == " ".join(folded.words[index : index + more + 1])
-                )
-            elif kind == "doubled":
-                word = folded.words[index]
-                counts = word not in self.spellings.ordinary and stretched(listed, word)
+            if unchanged and kind != "phrase":
+                continue
+            if kind in INSIDE:
+                if not self._inside(text, start, end, entry, anywhere=kind == "anywhere"):
+                    continue
+                index = text.count(" ", 0, start) - 1
             else:
-                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
-                counts = self._inside(text, first, last, start, end, entry, anywhere=kind == "anywhere")
-            if counts and not excuses.cover(index, index + more):
+                index = text.count(" ", 0, start)
+                if not self._reads(folded, text, index, start + 1, end - 1, number):
+                    continue
+            if not excuses.cover(index, index + more):
                 yield *folded.place(index, index + more), entry
+
+    def _reads(self, folded: Folded, text: str, index: int, start: int, end: int, number: int) -> bool:
+        """Say whether the words that lost their runs are those of the pattern."""
+        kind, entry, listed, more, _ = self.patterns[number]
+        word = folded.words[index]
+        if kind == "word":
+            return word not in self.spellings.words
+        if kind == "doubled":
+            return word not in self.spellings.ordinary and stretched(listed, word)
+        return not self._stem(entry, text, start, end) and (
+            not listed or listed == " ".join(folded.words[index : index + more + 1])
+        )
 
     def _squeezed(self, folded: Folded, excuses: Excuses) -> Iterator[Match]:
         """Yield what words mean when runs are reduced to two."""
@@ -182,7 +188,11 @@ class Matcher:
     def _known(self, word: str) -> Entry | None:
         return self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
 
-    def _inside(self, text: str, first: int, last: int, start: int, end: int, entry: Entry, *, anywhere: bool) -> bool:
+    def _inside(self, text: str, start: int, end: int, entry: Entry, *, anywhere: bool) -> bool:
+        """Say whether what stands in a word counts there."""
+        if text[start - 1] == " " == text[end]:
+            return False  # it is the word
+        first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
         word, joints = text[first:last], self.spellings.joints
         return (
             word not in self.spellings.words

@@ -1,1 +1,0 @@
-"""Measures the service beside what bounds it: `python -m tests.bench.load --help`."""
