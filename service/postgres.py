@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 RETRY_SECONDS = "2"
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
+NAMED = {"application_name": "trecento", "timezone": "UTC"}
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+"""Every statement is written for one plan: making another for each call costs more than it saves, and a site that the
+statistics do not know yet would get a bad one."""
 PLAN_SECONDS = 5.0
 """How long plans are kept: those made while a table was all but empty would read all of it when it has grown."""
 STATEMENTS = 100
@@ -122,7 +126,7 @@ class Database:
             connect=Hosts(url).connect,
             init=_learn_arrays if pooler else None,
             statement_cache_size=0 if pooler else STATEMENTS,
-            server_settings={"application_name": "trecento", "timezone": "UTC"},
+            server_settings=NAMED if pooler else {**NAMED, **PLANNED_ONCE},
         )
         self._pooler = pooler
         self._planned: dict[int, float] = {}

@@ -50,7 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     direct_url: str | None = None
     """PostgreSQL itself, past the pooler: for migrations, commands and notifications."""
     replica_url: str | None = None
-    """A standby that answers some of what pages ask."""
+    """A standby itself, past any pooler, that answers some of what pages ask."""
 
     @property
     def folder(self) -> Path:

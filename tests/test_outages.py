@@ -199,3 +199,24 @@ async def test_when_every_connection_is_busy_the_next_request_is_told_so(
     assert {answer.status for answer in answers} == {200}
     assert (await service.post("After the rush")).status == 201
     assert await service.count() == 2
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("server", ["0", "300ms"], ids=["our patience ends", "the server's patience ends"])
+async def test_a_database_that_is_too_slow_stores_nothing_by_halves(
+    server: str, sql: asyncpg.Connection[Any], serve: Callable[..., Any]
+) -> None:
+    name = await sql.fetchval("select current_database()")
+    await sql.execute(f"alter database {name} set statement_timeout = '{server}'")
+    headers = {"Idempotency-Key": "key-1"}
+    async with serve() as service, asyncio.timeout(PATIENCE):
+        async with sql.transaction():
+            await sql.execute("lock table findings, decisions in access exclusive mode")
+            answer = await service.post("While it is slow", headers=headers)
+            assert (answer.status, answer.json["type"]) == (503, "/problems/database-unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+        assert await sql.fetchval("select count(*) from comments") == 0
+        assert await sql.fetchval("select coalesce(sum(approved_count), 0) from pages") == 0
+        stored = await until(lambda: service.post("While it is slow", headers=headers), 201)
+        assert stored.json["count"] == await service.count() == 1
+        assert await sql.fetchval("select count(*) from decisions") == 1

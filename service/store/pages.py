@@ -57,7 +57,7 @@ class PageStore:
         await self._database.all("open_page", site, key)
 
     async def verified(self) -> AsyncIterator[list[PageCount]]:
-        """Go through all pages of all sites, a thousand at a time."""
+        """Go through all pages of all sites, a hundred at a time."""
         site, page = 0, UUID(int=0)
         while rows := await self._database.all("verify_counts", site, page):
             yield [read(row, PageCount) for row in rows]

@@ -13,7 +13,7 @@ on conflict (site_id, key) do update set closed_at = coalesce(pages.closed_at, e
 update pages set closed_at = null where site_id = $1 and key = $2;
 
 -- name: verify_counts
--- The next thousand pages after a place in the list, with the count that is kept and the count that is true.
+-- The next hundred pages, few enough for the largest to be counted in time, after a place in the list, with the count that is kept and the count that is true.
 select
     page.site_id, page.page_id, page.key, page.approved_count as kept,
     (
@@ -23,7 +23,7 @@ select
 from pages as page
 where (page.site_id, page.page_id) > ($1, $2)
 order by page.site_id, page.page_id
-limit 1000;
+limit 100;
 
 -- name: lock_page
 -- Waits for whoever changes this page's count, and keeps others from it until the transaction ends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -56,10 +57,18 @@ def answers(port: int) -> bool:
 def descendants(pid: int) -> list[int]:
     """Return the processes that a process has started, and those that they have."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text(encoding="ascii").split():
-            found += [int(child), *descendants(int(child))]
+    with contextlib.suppress(OSError):  # it ends at this moment
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                found += [int(child), *descendants(int(child))]
     return found
+
+
+def kill(pids: list[int]) -> None:
+    """Kill processes at once."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def gone(pids: list[int]) -> bool:
@@ -139,8 +148,7 @@ class Cluster:
         """Kill the postmaster and every process it started, at once."""
         assert self._process
         pids = [self._process.pid, *descendants(self._process.pid)]
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+        kill(pids)
         self._process.wait()
         wait(lambda: gone(pids))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 from tests.conftest import SECRET
-from tests.crashes.cluster import descendants, free_port, gone, wait
+from tests.crashes.cluster import descendants, free_port, gone, kill, wait
 from tests.program import COMMAND, environment
 
 if TYPE_CHECKING:
@@ -63,14 +62,13 @@ class Serving:
         """Kill it and every process that it started, at once."""
         assert self._process
         pids = [self._process.pid, *descendants(self._process.pid)]
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+        kill(pids)
         self._process.wait()
         wait(lambda: gone(pids))
 
     def kill_a_worker(self) -> None:
         """Kill the oldest of its workers, and leave it to the service to start another."""
-        os.kill(min(descendants(self.pid)), signal.SIGKILL)
+        kill([min(descendants(self.pid))])
 
     def stop(self) -> None:
         """Stop it in order if it runs."""

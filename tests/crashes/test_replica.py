@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LIMITS = itertools.cycle(range(1, 101))
 """Each list is asked for with another limit, so that none is answered from memory."""
-PROMPT = 0.5
+PROMPT = 0.9
 """Seconds that are less than waiting for a standby."""
 
 
