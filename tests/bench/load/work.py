@@ -22,8 +22,14 @@ PAGES = 200
 """Articles that are asked for."""
 LENGTH = 120
 """Characters of a comment."""
-DIGITS = 12
-"""Of the number that makes each comment another text."""
+MARK = "%04d by %04d by %04d"
+"""What makes each comment another text: a number in pieces, as C and Lua write it, before its digits become letters."""
+LETTERS = "bdgjlmoqvz"
+"""For digits, which would be looked at as telephone numbers and as letters in disguise."""
+PIECE = 10_000
+FACTOR, ADDED = 7919, 1234
+"""Make another piece of each, seldom one with the same letter in a row, which would be looked at as stretched."""
+AS_LETTERS = str.maketrans("0123456789", LETTERS)
 TEXTS = 2000
 TYPOGRAPHIC = 10
 """One text in so many has the apostrophe and the dash that telephones write, which are not ASCII."""
@@ -59,11 +65,22 @@ class Load:
             sent += 1
             if self.every and sent % self.every == 0:
                 before, after = self.writes[writes % len(self.writes)]
-                yield b"%b%0*d%b" % (before, DIGITS, start + writes, after)
+                yield b"%b%b%b" % (before, mark(start + writes).encode(), after)
                 writes += 1
             else:
                 yield self.reads[reads % len(self.reads)]
                 reads += 1
+
+
+def mark(number: int) -> str:
+    """Return a number as it stands in a comment."""
+    rest, last = divmod(number, PIECE)
+    pieces = (*divmod(rest, PIECE), last)
+    return (MARK % tuple((piece * FACTOR + ADDED) % PIECE for piece in pieces)).translate(AS_LETTERS)
+
+
+HERE = "#" * len(mark(0))
+"""Where the number goes."""
 
 
 @cache
@@ -78,8 +95,8 @@ def texts() -> list[str]:
         text = ", ".join(chance.sample(phrases, 5)).capitalize()
         if len(found) % TYPOGRAPHIC == 0:
             text = text.replace(", ", " \N{EM DASH} it\N{RIGHT SINGLE QUOTATION MARK}s said ", 1)
-        text = text[: LENGTH - DIGITS - 1] + " "
-        if judge.judge(text + "0" * DIGITS).status == "approved":
+        text = text[: LENGTH - len(HERE) - 1] + " "
+        if judge.judge(text + mark(0)).status == "approved":
             found.append(text)
     return found
 
@@ -103,7 +120,7 @@ def post(host: str, path: str, document: object, more: str = "") -> bytes:
 
 def split(request: bytes) -> tuple[bytes, bytes]:
     """Return what stands before and after the number of a request."""
-    before, _, after = request.partition(b"#" * DIGITS)
+    before, _, after = request.partition(HERE.encode())
     return before, after
 
 
@@ -142,7 +159,7 @@ def _writes(keys: list[str], write: Callable[[str, str, str], bytes]) -> tuple[t
         split(
             write(
                 keys[number % len(keys)],
-                beginnings[number % len(beginnings)] + "#" * DIGITS,
+                beginnings[number % len(beginnings)] + HERE,
                 f"198.18.{number // 250}.{number % 250}",
             )
         )

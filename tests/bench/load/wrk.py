@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.bench.load.work import DIGITS
+from tests.bench.load.work import ADDED, FACTOR, LETTERS, MARK, PIECE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 WRK = shutil.which("wrk")
 SCRIPT = """
 local reads, writes, every = {{{reads}}}, {{{writes}}}, {every}
+local letters = {{{letters}}}
 local sent, written, read = 0, 0, 0
+local function other(piece) return (piece * {factor} + {added}) % {piece} end
 function request()
   sent = sent + 1
   if every > 0 and sent % every == 0 then
     local parts = writes[written % #writes + 1]
     written = written + 1
-    return parts[1] .. string.format("%0{digits}d", {start} + written) .. parts[2]
+    local number, floor = {start} + written, math.floor
+    local rest = floor(number / {piece})
+    local mark = string.format("{mark}", other(floor(rest / {piece})), other(rest % {piece}), other(number % {piece}))
+    return parts[1] .. (string.gsub(mark, "%d", letters)) .. parts[2]
   end
   read = read + 1
   return reads[(read - 1) % #reads + 1]
@@ -62,7 +67,11 @@ def run(folder: Path, address: str, load: Load, *, connections: int, seconds: fl
             reads=",".join(map(_quoted, load.reads if load.every != 1 else ())),
             writes=",".join(f"{{{_quoted(before)},{_quoted(after)}}}" for before, after in load.writes),
             every=load.every,
-            digits=DIGITS,
+            mark=MARK,
+            piece=PIECE,
+            factor=FACTOR,
+            added=ADDED,
+            letters=",".join(f'["{digit}"]="{letter}"' for digit, letter in enumerate(LETTERS)),
             start=start,
         ),
         encoding="ascii",
