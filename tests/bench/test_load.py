@@ -14,6 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from service.model import Policy
+from service.moderation.judge import Judge
 from tests.bench.load import work, wrk
 from tests.bench.load.generator import Crowd, arrivals, percentile
 from tests.crashes.cluster import needed
@@ -21,6 +23,8 @@ from tests.program import ROOT, environment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from service.moderation.lexicon import Lexicon
 
 SECONDS = 60.0
 
@@ -128,6 +132,13 @@ async def test_a_pause_is_felt_by_everybody_who_came_meanwhile() -> None:
     await server.close()
     assert len(ran.latencies) == 40
     assert ran.percentile(0.5) > 80  # a client that waits for its turn would have said almost nothing
+
+
+def test_every_comment_that_is_sent_is_another_and_is_let_pass(lexicon: Lexicon) -> None:
+    judge = Judge(Policy(), lexicon)
+    marks = [work.mark(piece * (work.PIECE**2 + work.PIECE + 1)) for piece in range(work.PIECE)]
+    assert len(set(marks)) == work.PIECE
+    assert [mark for mark in marks if judge.judge(mark).status != "approved"] == []
 
 
 def test_readers_come_as_often_as_they_are_to() -> None:

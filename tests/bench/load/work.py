@@ -24,7 +24,7 @@ LENGTH = 120
 """Characters of a comment."""
 MARK = "%04d by %04d by %04d"
 """What makes each comment another text: a number in pieces, as C and Lua write it, before its digits become letters."""
-LETTERS = "bdgjlmoqvz"
+LETTERS = "djlmpqvwxz"
 """For digits, which would be looked at as telephone numbers and as letters in disguise."""
 PIECE = 10_000
 FACTOR, ADDED = 7919, 1234
