@@ -11,7 +11,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 from service.moderation.readings import APART, LEET, TOGETHER, collapse, stretched, untailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from service.moderation.entries import Entry
     from service.moderation.spellings import Phrase, Spellings
@@ -40,8 +40,6 @@ class Pattern(NamedTuple):
     """The word or phrase before it lost a run; the first piece of two."""
     more: int = 0
     """Words after the first."""
-    thin: int = -1
-    """The pattern of a word that this one is without runs."""
 
 
 class Matcher:
@@ -65,7 +63,7 @@ class Matcher:
         thin_hits = read(f" {folded.thinned} ", overlapping=True)
         found = [*self._written(folded, hits, excuses)] if hits else []
         if thin_hits:
-            written = counted(self.patterns[number].thin for number, _, _ in hits)
+            written = self._counted(folded.apart, hits)
             found += self._thinned(folded, thin_hits, written, excuses)
         if "  " in folded.plain:
             found += self._in_two(folded)
@@ -86,7 +84,7 @@ class Matcher:
         """Yield what words mean as they are written: whole, in two, and inside others."""
         text = f" {folded.apart} "
         for number, start, end in hits:
-            kind, entry, listed, _, _ = self.patterns[number]
+            kind, entry, listed, _ = self.patterns[number]
             if kind == "word":
                 first, last = start + 1, end - 1
             elif kind == "pair":
@@ -102,15 +100,17 @@ class Matcher:
             if not excuses.of(text[first:last]) or not excuses.cover(bisect_left(folded.starts, first - 1)):
                 yield first - 1, last - 1, entry
 
-    def _thinned(self, folded: Folded, hits: list[Hit], written: dict[int, int], excuses: Excuses) -> Iterator[Match]:
+    def _thinned(self, folded: Folded, hits: list[Hit], written: dict[str, int], excuses: Excuses) -> Iterator[Match]:
         """Yield what words mean when runs of letters are reduced, and phrases."""
         text = f" {folded.thinned} "
-        thin = counted(number for number, _, _ in hits)
+        thin = self._counted(folded.thinned, hits)
         unchanged = folded.thinned == folded.apart
         for number, start, end in hits:
-            kind, entry, _, more, _ = self.patterns[number]
-            if kind == "pair" or (kind == "word" and thin[number] == written.get(number)):
-                continue  # a word that stands there without runs has been seen
+            kind, entry, _, more = self.patterns[number]
+            if kind == "pair":
+                continue
+            if kind == "word" and thin[word := text[start + 1 : end - 1]] == written.get(word):
+                continue  # each has been seen as it is written
             if unchanged and kind != "phrase":
                 continue
             if kind in INSIDE:
@@ -124,9 +124,17 @@ class Matcher:
             if not excuses.cover(index, index + more):
                 yield *folded.place(index, index + more), entry
 
+    def _counted(self, view: str, hits: list[Hit]) -> dict[str, int]:
+        """Return how often each word is found in a view, runs of letters reduced."""
+        words = [view[start : end - 2] for number, start, end in hits if self.patterns[number].kind == "word"]
+        times: dict[str, int] = {}
+        for word in collapse(" ".join(words)).split(" ") if words else ():
+            times[word] = times.get(word, 0) + 1
+        return times
+
     def _reads(self, folded: Folded, text: str, index: int, start: int, end: int, number: int) -> bool:
         """Say whether the words that lost their runs are those of the pattern."""
-        kind, entry, listed, more, _ = self.patterns[number]
+        kind, entry, listed, more = self.patterns[number]
         word = folded.words[index]
         if kind == "word":
             return word not in self.spellings.words
@@ -251,22 +259,17 @@ class Excuses:
         return False
 
 
-def counted(numbers: Iterable[int]) -> dict[int, int]:
-    """Return how often each number comes."""
-    times: dict[int, int] = {}
-    for number in numbers:
-        times[number] = times.get(number, 0) + 1
-    return times
-
-
 def _leet(text: str) -> str:
     return LEET.read(untailed(text))
 
 
 def _patterns(spellings: Spellings) -> Iterator[tuple[str, Pattern]]:
-    numbers = {word: number for number, word in enumerate(spellings.words)}
+    made: dict[str, Pattern] = {}
     for word, entry in spellings.words.items():
-        yield f" {word} ", Pattern("word", entry, thin=numbers.get(collapse(word), -1))
+        pattern = made.get(entry.word)
+        if pattern is None or pattern.entry is not entry:
+            pattern = made[entry.word] = Pattern("word", entry)
+        yield f" {word} ", pattern
     for word, (listed, entry) in spellings.doubled.items():
         yield f" {word} ", Pattern("doubled", entry, listed)
     for first, second, entry in _pairs(spellings):
