@@ -23,10 +23,10 @@ KEPT_BYTES = 64 * 2**20
 """Of answers and the addresses they answer, together; the longest unused go first."""
 ADDRESS_BYTES = 16_384
 """The longest address whose answer is kept: a hundred pages fit."""
-DRAINED_BYTES = 65_536
-"""From this size on, a client that does not read is waited for."""
 OVERHEAD = 1_000
 """What keeping one answer takes besides its bytes."""
+PAGE_OVERHEAD = 600
+"""What it takes to know for one of its pages that the answer tells of it."""
 
 
 class Dates:
@@ -74,8 +74,7 @@ class Bytes(web.StreamResponse):
         if transport is None or transport.is_closing():
             raise ConnectionResetError
         transport.write(b"".join((self._head, self._dates(), self._rest)))
-        if self.size > DRAINED_BYTES:
-            await request.writer.drain()
+        await request.writer.drain()  # whoever asks and asks and does not read is not answered any further
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -125,7 +124,7 @@ class Answers:
         if making is None:
             making = asyncio.create_task(make())
             self._making[address] = making
-            making.add_done_callback(lambda _: self._making.pop(address, None))
+            making.add_done_callback(lambda made: self._made(address, made))
         return await asyncio.shield(making)
 
     def get(self, address: str) -> Answer | None:
@@ -146,30 +145,40 @@ class Answers:
             return
         self._remove(address)
         self._kept[address] = answer, pages
-        self.size += answer.size + len(address)
+        self.size += _size(address, answer, pages)
         for page in pages:
             self._of[page].add(address)
         while self.size > self._limit:
             self._remove(next(iter(self._kept)))
 
     def drop(self, page: Page) -> None:
-        """Forget what tells of a page."""
+        """Forget what tells of a page; what is being made may be of before the change, so nobody joins it any more."""
+        self._making.clear()
         for address in tuple(self._of.get(page, ())):
             self._remove(address)
 
     def clear(self) -> None:
         """Forget everything."""
+        self._making.clear()
         self._kept.clear()
         self._of.clear()
         self.size = 0
+
+    def _made(self, address: str, made: asyncio.Task[Answer]) -> None:
+        if self._making.get(address) is made:
+            del self._making[address]
 
     def _remove(self, address: str) -> None:
         kept = self._kept.pop(address, None)
         if kept is None:
             return
         answer, pages = kept
-        self.size -= answer.size + len(address)
+        self.size -= _size(address, answer, pages)
         for page in pages:
             self._of[page].discard(address)
             if not self._of[page]:
                 del self._of[page]
+
+
+def _size(address: str, answer: Answer, pages: Collection[Page]) -> int:
+    return len(address) + answer.size + PAGE_OVERHEAD * len(pages)

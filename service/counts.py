@@ -80,6 +80,7 @@ class Counts:
             return known
         if self.listening:
             self._known[page] = found
+            self._known.move_to_end(page)  # it must outlive whatever is read at this moment
             if len(self._known) > self._limit:
                 self._known.popitem(last=False)
         for tell in self._tell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.errors import UnknownSite
+from service.errors import DatabaseUnavailable, Overloaded, UnknownSite
 from service.moderation.judge import Judge
 
 if TYPE_CHECKING:
@@ -59,7 +59,14 @@ class Judges:
 
     async def _read(self, name: str, known: Court | None) -> Court:
         now = self._monotonic()
-        site = await self._store.site(name)
+        try:
+            site = await self._store.site(name)
+        except (DatabaseUnavailable, Overloaded):
+            if known is None:
+                raise
+            # Pages can still be read from memory and from a standby; what is written meets the same database.
+            self._courts[name] = known._replace(read_at=self._monotonic())
+            return known
         if site is None:
             self._courts.pop(name, None)
             raise UnknownSite

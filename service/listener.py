@@ -69,26 +69,32 @@ class Listener:
                 await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
                 failures += 1
                 continue
-            failures = 0
             try:
-                await self._listen(connection)
+                heard = await self._listen(connection)
             finally:
                 self._audience.end()
                 connection.terminate()
+            failures = 0 if heard else failures + 1
+            if not heard:  # a server in recovery takes connections, and lets nobody listen
+                await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1])
 
-    async def _listen(self, connection: Connection[Any]) -> None:
+    async def _listen(self, connection: Connection[Any]) -> bool:
+        """Listen until the connection is lost, and say whether it ever could."""
+        heard = False
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.add_listener(CHANNEL, lambda _connection, _pid, _channel, text: self._audience.hear(text))
             self._audience.begin()
+            heard = True
             self._first.set()
             while not lost.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(lost.wait(), BEAT_SECONDS)
                     break
                 await connection.execute("select", timeout=ANSWER_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             log.warning("listener lost", error=type(error).__name__)
         finally:
             self._first.set()
+        return heard

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.answers import ADDRESS_BYTES, OVERHEAD, Answer, Answers, Dates
+from service.answers import ADDRESS_BYTES, OVERHEAD, PAGE_OVERHEAD, Answer, Answers, Dates
 from service.counts import page
 from service.listener import Listener
 from tests.newsroom import Moderator, held, hire, shown
@@ -174,7 +174,7 @@ def answers(*, kept_bytes: int) -> Answers:
 
 
 def test_the_longest_unused_answers_go_when_there_are_too_many() -> None:
-    kept = answers(kept_bytes=3 * OVERHEAD)
+    kept = answers(kept_bytes=3 * OVERHEAD + 3 * PAGE_OVERHEAD)
     for address in ("a", "b"):
         kept.keep(address, kept.made("route", b"x", {}), [PAGE])
     assert kept.get("a")
@@ -184,6 +184,71 @@ def test_the_longest_unused_answers_go_when_there_are_too_many() -> None:
     assert kept.get("d" * (ADDRESS_BYTES + 1)) is None
     kept.keep("e", kept.made("route", b"x" * 5 * OVERHEAD, {}), [PAGE])
     assert kept.get("e") is None
+
+
+def test_an_answer_about_many_pages_weighs_more() -> None:
+    kept = answers(kept_bytes=100 * OVERHEAD)
+    pages = [page(1, str(number)) for number in range(100)]
+    kept.keep("a", kept.made("route", b"x", {}), pages[:1])
+    one = kept.size
+    kept.keep("b", kept.made("route", b"x", {}), pages)
+    assert kept.size - 2 * one == 99 * PAGE_OVERHEAD
+    kept.drop(pages[50])
+    assert kept.size == one
+
+
+async def test_whoever_asks_after_a_change_does_not_get_what_was_read_before_it() -> None:
+    kept = answers(kept_bytes=100 * OVERHEAD)
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    async def make(number: int) -> Answer:
+        await gates[number].wait()
+        return kept.made("route", str(number).encode(), {})
+
+    before = [asyncio.create_task(kept.of("a", lambda: make(0))) for _ in range(2)]
+    await asyncio.sleep(0)
+    kept.drop(PAGE)
+    after = [asyncio.create_task(kept.of("a", lambda: make(1))) for _ in range(2)]
+    await asyncio.sleep(0)
+    gates[0].set()
+    assert len({(await answer).tag for answer in before}) == 1
+    last = asyncio.create_task(kept.of("a", lambda: make(1)))
+    gates[1].set()
+    assert {(await answer).tag for answer in after} == {(await last).tag} != {(await before[0]).tag}
+
+
+async def test_a_client_that_does_not_read_is_not_answered_without_end(service: Service) -> None:
+    sent = 3000
+    for number in range(50):
+        await shown(service, number)
+        service.clock.advance(60)
+    body = (await service.ask("GET", THREAD)).body
+
+    async def answered() -> int:
+        metrics = (await service.ask("GET", "/metrics")).body.decode()
+        [line] = [
+            line
+            for line in metrics.splitlines()
+            if line.startswith('trecento_requests_total{method="GET",route="/v1/comments"')
+        ]
+        return int(float(line.rpartition(" ")[2]))
+
+    parts = urlsplit(service.origin)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1024)
+    try:
+        writer.write(f"GET {THREAD} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * sent)
+        seen = [await answered()]
+        while len(seen) < 10 or seen[-10] != seen[-1]:
+            seen.append(await answered())
+        assert 0 < seen[-1] < sent
+        async with asyncio.timeout(20):
+            for _ in range(sent):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 OK")
+                await reader.readexactly(len(body))
+        assert await answered() == sent + 1
+    finally:
+        writer.close()
 
 
 def test_a_page_takes_along_every_answer_that_tells_of_it_and_no_other() -> None:

@@ -158,6 +158,17 @@ async def test_the_longest_unused_are_forgotten_first(pages: Pages, newsroom: Ne
     assert await counts.of(newsroom.site.id, ["a", "b", "c", "d"]) == (dict.fromkeys("abcd", 0), True)
 
 
+def test_what_has_just_changed_is_not_forgotten_first(pages: Pages) -> None:
+    counts = Counts(pages, pages=2)
+    counts.begin()
+    first, second, third = (page(1, key) for key in "abc")
+    for place in (first, second):
+        counts.learn(place, Tally(1, 1))
+    counts.learn(first, Tally(2, 2))
+    counts.learn(third, Tally(1, 1))
+    assert counts.learn(first, Tally(1, 1)) == (2, 2)
+
+
 async def test_without_a_listener_nothing_is_kept_and_nothing_wrong_is_said(
     pages: Pages, newsroom: Newsroom, url: str
 ) -> None:

@@ -214,7 +214,7 @@ class Supervisor:
         log.info("reloading")
         try:
             successors = [await self._start(place) for place in self._places]
-            ready = await _all_ready(successors, START_SECONDS)
+            ready = await _all_ready(successors, START_SECONDS) and self._living.issuperset(successors)
         except OSError as error:
             log.warning("worker cannot be started", error=error.strerror)
             ready = False
