@@ -66,7 +66,9 @@ begun: a new version of the program serves without a pause.""",
         "trecento migrate\ntrecento migrate --wait 60 --json\ntrecento migrate --citus",
     )
     migrate.add_argument(
-        "--citus", action="store_true", help="then distribute the tables by site, on the coordinator of a Citus cluster"
+        "--citus",
+        action="store_true",
+        help="then distribute the tables by site, on the coordinator of a Citus cluster; never run on one yet: try a copy",
     )
     judge = _command(
         every,

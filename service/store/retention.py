@@ -53,9 +53,8 @@ class RetentionStore:
         try:
             async with self._database.transaction() as session:
                 await session.one("give_way", LOCK_WAIT)
-                if status == "approved":
-                    # Before the comments: whoever stores an answer holds the page, and waits for the comment.
-                    await session.all("lock_pages", site, list({comment.page for comment in comments}))
+                # Before the comments: whoever stores an answer holds the page, and waits for the comment.
+                await session.all("lock_pages", site, list({comment.page for comment in comments}))
                 await session.all("unlink_replies", site, ids)
                 row = await session.one("delete_comments", site, ids, status)
         except (asyncpg.LockNotAvailableError, asyncpg.ForeignKeyViolationError) as error:  # the latter: a new answer

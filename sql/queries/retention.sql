@@ -27,9 +27,10 @@ with gone as (
 ),
 counted as (
     update pages
-    set approved_count = approved_count - lost.comments, revision = revision + 1
+    set approved_count = approved_count - case when $3 = 'approved' then lost.comments else 0 end,
+        revision = revision + 1 -- whatever the status was: answers to them are shown, and now stand alone
     from (select site_id, page_id, count(*) as comments from gone group by site_id, page_id) as lost
-    where $3 = 'approved' and pages.site_id = lost.site_id and pages.page_id = lost.page_id
+    where pages.site_id = lost.site_id and pages.page_id = lost.page_id
     returning pages.site_id, pages.key, pages.approved_count, pages.revision
 ),
 told as ( -- at most 64 pages a notification: its text must stay under 8,000 bytes
