@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 RETRY_SECONDS = "2"
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
-NAMED = {"application_name": "trecento", "timezone": "UTC"}
-PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
-"""Every statement is written for one plan: making another for each call costs more than it saves, and a site that the
-statistics do not know yet would get a bad one."""
 PLAN_SECONDS = 5.0
 """How long plans are kept: those made while a table was all but empty would read all of it when it has grown."""
 STATEMENTS = 100
@@ -82,6 +78,15 @@ async def _keep(_connection: Connection[Any]) -> None:
     """Leave a connection as it is when it goes back: nothing here changes its state, and a reset is a round trip."""
 
 
+async def _plan_once(connection: Connection[Any]) -> None:
+    """Have every statement carried out by one plan, for which it is written.
+
+    Another for each call costs more than it saves, and a site that the statistics do not know yet would get a bad one.
+    It is no startup parameter, because a pooler of sessions refuses those that it does not know.
+    """
+    await connection.execute("set plan_cache_mode = force_generic_plan")
+
+
 async def _learn_arrays(connection: Connection[Any]) -> None:
     """Have asyncpg ask for its types in a transaction: what it sets meanwhile must not stay on a server for others."""
     async with connection.transaction():
@@ -124,9 +129,9 @@ class Database:
             timeout=ACQUIRE_SECONDS,
             reset=_keep,
             connect=Hosts(url).connect,
-            init=_learn_arrays if pooler else None,
+            init=_learn_arrays if pooler else _plan_once,
             statement_cache_size=0 if pooler else STATEMENTS,
-            server_settings=NAMED if pooler else {**NAMED, **PLANNED_ONCE},
+            server_settings={"application_name": "trecento", "timezone": "UTC"},
         )
         self._pooler = pooler
         self._planned: dict[int, float] = {}

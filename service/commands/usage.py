@@ -68,7 +68,7 @@ begun: a new version of the program serves without a pause.""",
     migrate.add_argument(
         "--citus",
         action="store_true",
-        help="then distribute the tables by site, on the coordinator of a Citus cluster; never run on one yet: try a copy",
+        help="then distribute the tables by site, on the coordinator of a Citus cluster; never run on one: try a copy",
     )
     judge = _command(
         every,
