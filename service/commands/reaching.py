@@ -58,8 +58,6 @@ async def reachable(url: str, seconds: float = CONNECT_SECONDS) -> None:
         try:
             connection = await connect(url)
         except DatabaseUnavailable as error:
-            if (task := asyncio.current_task()) and task.cancelling():  # told to stop while asyncpg heard of a time-out
-                raise asyncio.CancelledError from error
             if loop.time() >= deadline:
                 raise CommandError(
                     f"The database does not answer ({type(error.__cause__).__name__}). Is DATABASE_URL right, and"
