@@ -56,12 +56,13 @@ TRIES = 2
 
 def addresses(plain: str) -> Iterator[Span]:
     """Yield where e-mail addresses stand, plain (RFC 5321, loosely) or with `at` and `dot` written out."""
-    if "@" in plain:
+    if "@" in plain and "." in plain:
         for match in ADDRESS.finditer(plain):
             if match[1] in ENDINGS:
                 yield match.span()
     opened = "@" in plain or "(" in plain or "[" in plain or "{" in plain or "<" in plain
-    if (" at " in plain and SPOKEN.search(plain)) or (opened and BRACKETED.search(plain)):
+    spoken = " at " in plain and (opened or " dot " in plain or " . " in plain)
+    if (spoken and SPOKEN.search(plain)) or (opened and BRACKETED.search(plain)):
         yield from spelled(plain)
 
 

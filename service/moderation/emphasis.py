@@ -109,19 +109,31 @@ class Stretches:
         needles = [letter * (limit + 1) for letter in string.ascii_lowercase]
         needles += [sign * (2 * limit + 1) for sign in "!?"]
         self.ascii_runs = AhoCorasick(needles)
+        self.repeats = bytes(limit)
+        self.step = max(1, (limit - 1) // 2)
+        """Among every so many words are two of those repeated; signs may stand at the first and the last of these."""
         self.runs = re.compile(rf"([^\W\d_{CUSTOMARY}])\1{{{limit},}}|([!?{MARKS_OF_EMOJI}])\2{{{2 * limit},}}")
         self.words = re.compile(rf"(?<!\w)([^\W\d_]++)(?:\W{{1,3}}\1(?!\w)){{{limit},}}")
 
-    def spans(self, plain: str) -> tuple[Span, ...]:
+    def _runs(self, plain: str) -> bool:
+        """Say whether characters may repeat themselves often enough in a row for a closer look."""
+        if plain.isascii():
+            return bool(self.ascii_runs.find_matches_as_indexes(plain))
+        repeats: int = sum(map(eq, plain, plain[1:]))
+        return repeats >= self.limit
+
+    def spans(self, plain: str, repeats: bytes | None = None) -> tuple[Span, ...]:
         """Return where a text that went through `plain()` is drawn out.
 
         Numbers, dots, dashes and rules of them are never meant; marks and emoji may be repeated twice as often.
+        Where it is known which characters repeat the one before, those are NUL in `repeats`.
         """
         found: list[Span] = []
-        if not plain.isascii() or self.ascii_runs.find_matches_as_indexes(plain):
+        if (repeats is None or self.repeats in repeats) and self._runs(plain):
             found += (match.span() for match in self.runs.finditer(plain))
         words = plain.split()
-        if sum(map(eq, words, words[1:])) >= self.limit - 1:
+        some = words[:: self.step]
+        if self.limit == 1 or (True in map(eq, some, some[1:]) and sum(map(eq, words, words[1:])) >= self.limit - 1):
             found += (match.span() for match in self.words.finditer(plain))
         return tuple(sorted(found))
 

@@ -9,7 +9,6 @@ import unicodedata
 from hashlib import blake2b
 from itertools import accumulate, compress, repeat
 from operator import add
-from string import punctuation
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from service.moderation.characters import MOVING, TABLE
@@ -19,10 +18,12 @@ from service.moderation.readings import (
     DRAWN_OUT,
     HYPHENED,
     LEET,
-    LEET_SIGNS,
     LEETISH,
     LONG_RUN,
     MIXED,
+    NO_LEET,
+    NO_SIGNS,
+    NO_VEIL,
     PARTED,
     SHORT,
     SPELLED_OUT,
@@ -30,7 +31,6 @@ from service.moderation.readings import (
     TOGETHER,
     VEIL,
     VEILED,
-    VEILS,
     WORD,
     Signs,
     collapse,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 View = TypeVar("View")
 
 PLAIN = Signs({code: text or None for code, text in TABLE.items() if code < ASCII})
-NO_SIGNS = bytes(code for code in range(256) if code not in punctuation.encode())
 SHAPE = bytes(ord(" ") if code == ord(" ") else ord("x") for code in range(256))
 LONE = b" x x x "
 """Three words of one letter in the shape of a text."""
@@ -73,19 +72,33 @@ class Folded:
     """A text as it is matched, in the views that matching needs; places lead back to the stored text.
 
     `plain` is small Latin letters wherever a character looks like one, without marks, invisible characters and
-    markup. All other views are made from it character by character or word by word.
+    markup. All other views are made from it character by character or word by word; those that every match begins
+    with are made at once.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
-        text = MARKUP.sub(replaced, source) if "&" in source or "<" in source else source
-        text = PLAIN.read(text) if text.isascii() else text.translate(TABLE).lower()
-        self.plain = text.replace("..", "  ") if ".." in text else text
-
-    @once
-    def apart(self) -> str:
+        self.plain = plain(source)
+        raw = self.plain.encode()
+        parted = raw.translate(APART.table)
+        self.apart = parted.decode()
         """The text with spaces for punctuation."""
-        return APART.read(self.plain)
+        self.signs = raw.translate(None, NO_SIGNS)
+        """The punctuation alone."""
+        self.runs: bytes | None = None
+        """Of ASCII, `apart` with NUL for every character that repeats the one before."""
+        self.spelled_out = True
+        """Whether three words of one letter may stand in a row."""
+        self.in_place = len(source) == len(self.plain) and (source.isascii() or MOVING.isdisjoint(source))
+        """Whether every character of `plain` stands where its original does."""
+        if self.plain.isascii():
+            self.runs = runs(parted)
+            thinned = self.runs.translate(None, b"\0").strip(b" ")
+            self.spelled_out = LONE in b" %b " % thinned.translate(SHAPE)
+            self.thinned = thinned.decode()
+            """The words with one space between them, and every run of one letter reduced to that letter."""
+        else:
+            self.thinned = collapse(self.spaced)
 
     @once
     def words(self) -> list[str]:
@@ -109,27 +122,22 @@ class Folded:
         return spaced(self.apart)
 
     @once
-    def runs(self) -> bytes:
-        """The words with NUL for every character that repeats the one before; of ASCII only."""
-        return runs(self.apart)
-
-    @once
-    def thinned(self) -> str:
-        """The words with one space between them, and every run of one letter reduced to that letter."""
-        return self.runs.translate(None, b"\0").decode().strip(" ") if self.apart.isascii() else collapse(self.spaced)
-
-    @once
     def thin(self) -> list[str]:
         """The words with every run of one letter reduced to that letter; the very same list where there is none."""
         words = self.thinned.split()
         return self.words if words == self.words else words
 
+    @property
+    def drawn_out(self) -> bool:
+        """Say whether a letter may come three times in a row."""
+        if self.runs is None:
+            return len(self.thinned) != len(self.spaced)
+        return b"\0\0" in self.runs and DRAWN_OUT.search(self.runs) is not None
+
     @once
     def squeezed(self) -> list[str]:
         """The words with runs of three and more reduced to two; empty where there are none."""
-        if not DRAWN_OUT.search(self.runs) if self.apart.isascii() else len(self.thinned) == len(self.spaced):
-            return []
-        squeezed = LONG_RUN.sub(r"\1\1", self.apart)
+        squeezed = LONG_RUN.sub(r"\1\1", self.apart) if self.drawn_out else self.apart
         return [] if len(squeezed) == len(self.apart) else squeezed.split()
 
     @once
@@ -148,14 +156,9 @@ class Folded:
         return around(MIXED, self.plain)
 
     @once
-    def signs(self) -> bytes:
-        """The punctuation alone."""
-        return self.plain.encode().translate(None, NO_SIGNS)
-
-    @once
     def leetish(self) -> bool:
         """Say whether a symbol stands where it can be a letter."""
-        return not LEET_SIGNS.isdisjoint(self.signs) and bool(LEETISH.search(self.plain))
+        return bool(self.signs.translate(None, NO_LEET)) and LEETISH.search(self.plain) is not None
 
     @once
     def leet(self) -> list[str]:
@@ -173,7 +176,7 @@ class Folded:
     @once
     def veiled(self) -> list[tuple[str, int]]:
         """The words with what hides letters as asterisks, and where they begin; those that have some."""
-        if VEILS.isdisjoint(self.signs) and not (b"-" in self.signs and self._hyphened()):
+        if not self.signs.translate(None, NO_VEIL) and not (b"-" in self.signs and self._hyphened()):
             return []
         return around(VEIL, VEILED.read(self.plain))
 
@@ -194,7 +197,7 @@ class Folded:
     @once
     def single_letters(self) -> list[Span]:
         """The first and the last of each row of words that are one letter each, three letters long at least."""
-        if self.thinned.isascii() and LONE not in b" %b " % self.thinned.encode().translate(SHAPE):
+        if not self.spelled_out:
             return []
         lengths = list(map(len, self.words))
         if lengths.count(1) < SHORT:
@@ -206,11 +209,6 @@ class Folded:
         """Yield rows of single letters with their place and the word they make."""
         for first, last in self.single_letters:
             yield *self.place(first, last), "".join(self.words[first : last + 1])
-
-    @once
-    def in_place(self) -> bool:
-        """Say whether every character of `plain` stands where its original does."""
-        return len(self.source) == len(self.plain) and (self.source.isascii() or MOVING.isdisjoint(self.source))
 
     @once
     def origins(self) -> list[Span]:
@@ -241,13 +239,17 @@ class Folded:
         return self.origins[start][0], self.origins[end - 1][1]
 
 
+def plain(source: str) -> str:
+    """Return a text in small Latin letters wherever a character looks like one; doing so twice changes nothing."""
+    text = MARKUP.sub(replaced, source) if "&" in source or "<" in source else source
+    text = PLAIN.read(text) if text.isascii() else text.translate(TABLE).lower()
+    return text.replace("..", "  ") if ".." in text else text
+
+
 def around(pattern: re.Pattern[str], text: str) -> list[tuple[str, int]]:
     """Return what stands between spaces where a pattern that reaches to the next space is found, and its place."""
-    found = []
-    for match in pattern.finditer(text):
-        start = text.rfind(" ", 0, match.start()) + 1
-        found.append((text[start : match.end()], start))
-    return found
+    spans = [match.span() for match in pattern.finditer(text)]
+    return [(text[(start := text.rfind(" ", 0, place) + 1) : end], start) for place, end in spans]
 
 
 def spaced(text: str) -> str:
@@ -273,7 +275,7 @@ def fold(text: str) -> Folded:
 
 def fingerprint(text: str) -> bytes:
     """Return 16 bytes that are the same for a repeat with other case, spacing, punctuation or look-alikes."""
-    letters = "".join(filter(_tells, fold(text).plain))
+    letters = "".join(filter(_tells, plain(text)))
     return blake2b((letters or text).encode(errors="surrogatepass"), digest_size=16).digest()
 
 

@@ -44,15 +44,23 @@ class Lexicon:
         if not folded.in_place:
             matches = [(*folded.span(start, end), entry) for start, end, entry in matches]
         pieces = {(start, end, entry.word): entry for start, end, entry in matches}
-        found, known = [], dict[tuple[str, str], Severity | None]()
-        for start, end, word in sorted(pieces):
-            entry, source = pieces[start, end, word], folded.source[start:end]
-            if (word, source) not in known:
-                known[word, source] = severity(entry, source) if plausible(word, source) else None
-            how_bad = known[word, source]
-            if how_bad and not (source in GIVEN and named(folded.source, start, end)):
-                found.append(Hit(start, end, word, entry.category, how_bad))
+        source = folded.source
+        found: list[Hit] = []
+        known: dict[tuple[str, str], tuple[str, Severity] | None] = {}
+        for place in sorted(pieces):
+            start, end, word = place
+            spelled = word, source[start:end]
+            if spelled not in known:
+                known[spelled] = judged(pieces[place], spelled[1])
+            meaning = known[spelled]
+            if meaning and not (spelled[1] in GIVEN and named(source, start, end)):
+                found.append(Hit(start, end, word, *meaning))
         return tuple(found)
+
+
+def judged(entry: Entry, source: str) -> tuple[str, Severity] | None:
+    """Return the category and the severity of a word as it is spelled in the stored text, None when it is no word."""
+    return (entry.category, severity(entry, source)) if plausible(entry.word, source) else None
 
 
 CYRILLIC = re.compile("[\u0400-\u052f\\W\\d_]*")

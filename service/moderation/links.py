@@ -110,8 +110,29 @@ def explicit(plain: str) -> Iterator[Link]:
 
 
 def bare(plain: str, text: str) -> Iterator[Link]:
-    """Yield hosts without a scheme that end in a known way."""
-    for match in dotted(plain):
+    """Yield hosts without a scheme that end in a known way; what stands between spaces is looked at once."""
+    known: dict[str, list[Link]] = {}
+    for start, end in hinted(plain):
+        piece = text[start:end]
+        if piece not in known:
+            known[piece] = [*hosts(plain[start:end], piece)]
+        for found in known[piece]:
+            yield Link(start + found.start, start + found.end, found.host, found.disguised)
+
+
+def hinted(plain: str) -> Iterator[tuple[int, int]]:
+    """Yield the pieces of a text between spaces where something may end a host."""
+    padded, end = f"{plain} ", 0
+    for hint in HINT.finditer(plain):
+        place = hint.start()
+        if place >= end:
+            start, end = plain.rfind(" ", 0, place) + 1, padded.find(" ", place)
+            yield start, end
+
+
+def hosts(plain: str, text: str) -> Iterator[Link]:
+    """Yield hosts without a scheme in a piece of a text."""
+    for match in DOTTED.finditer(plain):
         labels = match[0].split(".")
         if labels[0] == "www" and len(labels) > 2:  # noqa: PLR2004 - www, a name, an ending
             yield link(plain, match.start(), match.end(), match[0])
@@ -125,18 +146,6 @@ def bare(plain: str, text: str) -> Iterator[Link]:
         starts_a_sentence = labels[-1] not in PLAIN_ENDINGS and capitalised(text[end - len(labels[-1]) : end])
         if len(labels) > 1 and not starts_a_sentence and certain(labels, plain[end : end + 2]):
             yield link(plain, match.start(), end, host)
-
-
-def dotted(plain: str) -> Iterator[re.Match[str]]:
-    """Yield words with dots between them, looking only where something may end a host."""
-    if "www." in plain:
-        yield from DOTTED.finditer(plain)
-        return
-    padded, end = f"{plain} ", 0
-    for hint in HINT.finditer(plain):
-        if hint.start() >= end:
-            start, end = plain.rfind(" ", 0, hint.start()) + 1, padded.find(" ", hint.start())
-            yield from DOTTED.finditer(plain, start, end)
 
 
 def certain(labels: list[str], following: str) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from service.moderation.readings import APART, LEET, TOGETHER, collapse, stretched, untailed
+from service.moderation.excuses import Excuses
+from service.moderation.readings import APART, CONTRACTIONS, LEET, TOGETHER, collapse, stretched, untailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from service.moderation.entries import Entry
-    from service.moderation.spellings import Phrase, Spellings
+    from service.moderation.spellings import Spellings
     from service.moderation.text import Folded
 
     Hit = tuple[int, int, int]
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 ARTICLES = frozenset("ai")
 """Words of one letter that may stand before a word spelled out."""
 INSIDE = frozenset({"glued", "anywhere"})
-GAP = re.compile("  +")
+WRITTEN = INSIDE | {"word"}
+PHRASE, OTHER = -1, -2
+"""In place of a word's number: words in a row, and all else that is no word."""
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
 
@@ -49,7 +51,10 @@ class Matcher:
         self.spellings = spellings
         patterns = list(_patterns(spellings))
         self.patterns = [pattern for _, pattern in patterns]
-        self.automaton = AhoCorasick([text for text, _ in patterns], implementation=Implementation.ContiguousNFA)
+        texts = [text for text, _ in patterns]
+        self.automaton = AhoCorasick(texts, implementation=Implementation.ContiguousNFA)
+        self.reduced = _reduced(texts, self.patterns)
+        """For each pattern that is a word, a number that it shares with those that are the same without runs."""
         letters = [text for text in spellings.patterns if " " not in text]
         self.spelled = [spellings.patterns[text] for text in letters]
         self.letters = AhoCorasick(letters, implementation=Implementation.ContiguousNFA)
@@ -57,18 +62,17 @@ class Matcher:
 
     def matches(self, folded: Folded) -> list[Match]:
         """Return every match, in no order."""
-        excuses = Excuses(self.spellings, folded)
-        read = self.automaton.find_matches_as_indexes
-        hits = read(f" {folded.apart} ", overlapping=True)
-        thin_hits = read(f" {folded.thinned} ", overlapping=True)
-        found = [*self._written(folded, hits, excuses)] if hits else []
-        if thin_hits:
-            written = self._counted(folded.apart, hits)
-            found += self._thinned(folded, thin_hits, written, excuses)
+        found: list[Match] = []
+        hits = self.automaton.find_matches_as_indexes(f" {folded.apart} ", overlapping=True)
+        thin_hits = self.automaton.find_matches_as_indexes(f" {folded.thinned} ", overlapping=True)
+        if hits or thin_hits:
+            excuses = Excuses(self.spellings, folded)
+            found += self._written(folded, hits, excuses)
+            found += self._thinned(folded, hits, thin_hits, excuses)
         if "  " in folded.plain:
             found += self._in_two(folded)
-        if folded.squeezed:
-            found += self._squeezed(folded, excuses)
+        if folded.drawn_out and folded.squeezed:
+            found += self._squeezed(folded, Excuses(self.spellings, folded))
         if folded.mixed:
             found += self._read(folded.mixed, TOGETHER.read, self._together)
         if folded.symbolic:
@@ -76,45 +80,57 @@ class Matcher:
         for word, start in folded.veiled:
             if word in self.spellings.masked:
                 found.append((start, start + len(word), self.spellings.masked[word]))
-        for first, last in folded.single_letters:
+        for first, last in folded.single_letters if folded.spelled_out else ():
             found += self._spelled(folded, folded.words[first : last + 1], first)
         return found
 
     def _written(self, folded: Folded, hits: list[Hit], excuses: Excuses) -> Iterator[Match]:
         """Yield what words mean as they are written: whole, in two, and inside others."""
         text = f" {folded.apart} "
+        inside: dict[tuple[int, int, str], bool] = {}
+        word, first, last = "", 0, 0
         for number, start, end in hits:
             kind, entry, listed, _ = self.patterns[number]
-            if kind == "word":
-                first, last = start + 1, end - 1
-            elif kind == "pair":
+            if kind == "pair":
                 if folded.plain[start + len(listed)] == " ":
                     yield start, end - 2, entry
                 continue
-            elif kind in INSIDE:
-                if not self._inside(text, start, end, entry, anywhere=kind == "anywhere"):
-                    continue
-                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
-            else:
+            if kind not in WRITTEN:
                 continue
-            if not excuses.of(text[first:last]) or not excuses.cover(bisect_left(folded.starts, first - 1)):
+            if not first <= start < end <= last:
+                first, last = (
+                    (start + 1, end - 1) if kind == "word" else (text.rfind(" ", 0, start) + 1, text.find(" ", end))
+                )
+                word = text[first:last]  # once, however much is found in it
+            if kind != "word":
+                place = number, start - first, word
+                if place not in inside:
+                    inside[place] = self._inside(word, start - first, end - first, entry, kind)
+                if not inside[place]:
+                    continue
+            if not excuses.of(word) or not excuses.cover(bisect_left(folded.starts, first - 1)):
                 yield first - 1, last - 1, entry
 
-    def _thinned(self, folded: Folded, hits: list[Hit], written: dict[str, int], excuses: Excuses) -> Iterator[Match]:
+    def _thinned(self, folded: Folded, hits: list[Hit], thin_hits: list[Hit], excuses: Excuses) -> Iterator[Match]:
         """Yield what words mean when runs of letters are reduced, and phrases."""
-        text = f" {folded.thinned} "
-        thin = self._counted(folded.thinned, hits)
+        reduced = self.reduced
+        written, thin = [reduced[hit[0]] for hit in hits], [reduced[hit[0]] for hit in thin_hits]
         unchanged = folded.thinned == folded.apart
-        for number, start, end in hits:
+        if written == thin and PHRASE not in thin and (unchanged or OTHER not in thin):
+            return  # each has been seen as it is written
+        times_written, times = _times(written), _times(thin)
+        text = f" {folded.thinned} "
+        for number, start, end in thin_hits:
             kind, entry, _, more = self.patterns[number]
             if kind == "pair":
                 continue
-            if kind == "word" and thin[word := text[start + 1 : end - 1]] == written.get(word):
-                continue  # each has been seen as it is written
+            if kind == "word" and times[reduced[number]] == times_written.get(reduced[number]):
+                continue
             if unchanged and kind != "phrase":
                 continue
             if kind in INSIDE:
-                if not self._inside(text, start, end, entry, anywhere=kind == "anywhere"):
+                first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
+                if not self._inside(text[first:last], start - first, end - first, entry, kind):
                     continue
                 index = text.count(" ", 0, start) - 1
             else:
@@ -123,14 +139,6 @@ class Matcher:
                     continue
             if not excuses.cover(index, index + more):
                 yield *folded.place(index, index + more), entry
-
-    def _counted(self, view: str, hits: list[Hit]) -> dict[str, int]:
-        """Return how often each word is found in a view, runs of letters reduced."""
-        words = [view[start : end - 2] for number, start, end in hits if self.patterns[number].kind == "word"]
-        times: dict[str, int] = {}
-        for word in collapse(" ".join(words)).split(" ") if words else ():
-            times[word] = times.get(word, 0) + 1
-        return times
 
     def _reads(self, folded: Folded, text: str, index: int, start: int, end: int, number: int) -> bool:
         """Say whether the words that lost their runs are those of the pattern."""
@@ -153,22 +161,28 @@ class Matcher:
 
     def _in_two(self, folded: Folded) -> Iterator[Match]:
         """Yield words in two pieces with more than one space in between."""
-        apart = f"{folded.apart} "
-        for gap in GAP.finditer(folded.plain):
-            start, end = apart.rfind(" ", 0, gap.start()) + 1, apart.find(" ", gap.end())
-            first, second = apart[start : gap.start()], apart[gap.end() : end]
-            entry = self.spellings.whole.get(first + second) if first and second else None
-            if entry and entry.reach != "exact" and not self.spellings.everyday((first, second)):
-                yield start, end, entry
+        plain, apart = folded.plain, f"{folded.apart} "
+        gap = plain.find("  ", 1)
+        while gap > 0:
+            if apart[gap - 1] != " ":  # no sign stands there
+                after = len(plain) - len(plain[gap:].lstrip(" "))
+                start, end = apart.rfind(" ", 0, gap) + 1, apart.find(" ", after)
+                pieces = apart[start:gap], apart[after:end]
+                entry = self.spellings.whole.get("".join(pieces)) if all(pieces) else None
+                if entry and entry.reach != "exact" and not self.spellings.everyday(pieces):
+                    yield start, end, entry
+            gap = plain.find("  ", gap + 2)
 
     def _read(
         self, chunks: Sequence[tuple[str, int]], read: Callable[[str], str], find: Callable[[str], Match | None]
     ) -> Iterator[Match]:
         """Yield what is found in pieces between spaces once one of them, read in a certain way, is a known word."""
         known = self.spellings.words.keys()
-        text = read(" ".join(chunk for chunk, _ in chunks))
-        if known.isdisjoint(text.split()) and known.isdisjoint(collapse(text).split()):
-            return
+        text = read(" ".join({chunk for chunk, _ in chunks} - CONTRACTIONS))
+        if known.isdisjoint(text.split()):
+            thin = collapse(text)
+            if thin == text or known.isdisjoint(thin.split()):
+                return
         places: dict[str, Match | None] = {}
         for chunk, start in chunks:
             if chunk not in places:
@@ -196,22 +210,22 @@ class Matcher:
     def _known(self, word: str) -> Entry | None:
         return self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
 
-    def _inside(self, text: str, start: int, end: int, entry: Entry, *, anywhere: bool) -> bool:
+    def _inside(self, word: str, start: int, end: int, entry: Entry, kind: str) -> bool:
         """Say whether what stands in a word counts there."""
-        if text[start - 1] == " " == text[end]:
+        if end - start == len(word):
             return False  # it is the word
-        first, last = text.rfind(" ", 0, start) + 1, text.find(" ", end)
-        word, joints = text[first:last], self.spellings.joints
+        joints = self.spellings.joints
         return (
             word not in self.spellings.words
             and word not in self.spellings.ordinary
-            and (anywhere or (text[first:start] in joints and text[end:last] in joints))
-            and not self._stem(entry, text, start, end)
+            and (kind == "anywhere" or (word[:start] in joints and word[end:] in joints))
+            and not self._stem(entry, word, start, end)
         )
 
     def _stem(self, entry: Entry, text: str, start: int, end: int) -> bool:
-        stems = self.spellings.stems.get(entry.word)
-        return stems is not None and any(stem in text[max(start - AROUND, 0) : end + AROUND] for stem in stems)
+        """Say whether a word stands in a longer, innocent one, in scripts that do not part words."""
+        around = text[max(start - AROUND, 0) : end + AROUND]
+        return any(stem in around for stem in self.spellings.stems.get(entry.word, ()))
 
     def _spelled(self, folded: Folded, letters: list[str], first: int) -> Iterator[Match]:
         last = first + len(letters) - 1
@@ -220,43 +234,24 @@ class Matcher:
             if entry:
                 yield *folded.place(first + skipped, last), entry
                 return
-        starts = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
-        ends = [*(start - 1 for start in starts[1:]), len(letters) - 1]
-        for text, at, to in (
-            ("".join(letters), range(len(letters)), range(len(letters))),
-            ("".join(letters[start] for start in starts), starts, ends),
-        ):
-            for number, start, end in self.letters.find_matches_as_indexes(text, overlapping=True):
-                yield *folded.place(first + at[start], first + to[end - 1]), self.spelled[number]
+        begins = folded.starts[first : last + 1]
+        text = "".join(letters)
+        for number, start, end in self.letters.find_matches_as_indexes(text, overlapping=True):
+            yield begins[start], begins[end - 1] + 1, self.spelled[number]
+        thin = collapse(text)
+        if thin != text and (hits := self.letters.find_matches_as_indexes(thin, overlapping=True)):
+            changes = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
+            ends = [*(change - 1 for change in changes[1:]), len(letters) - 1]
+            for number, start, end in hits:
+                yield begins[changes[start]], begins[ends[end - 1]] + 1, self.spelled[number]
 
 
-class Excuses:
-    """The phrases in which words of one text mean nothing bad, looked up once for each word."""
-
-    def __init__(self, spellings: Spellings, folded: Folded) -> None:
-        self.innocent = spellings.innocent
-        self.folded = folded
-        self.known: dict[str, list[Phrase]] = {}
-
-    def of(self, word: str) -> list[Phrase]:
-        """Return the phrases with a word that are somewhere in the text."""
-        if word not in self.innocent:
-            return []
-        if word not in self.known:
-            text = f" {self.folded.thinned} "
-            self.known[word] = [phrase for phrase in self.innocent[word] if phrase.thin in text]
-        return self.known[word]
-
-    def cover(self, first: int, last: int | None = None) -> bool:
-        """Say whether the words from `first` to `last` are part of such a phrase."""
-        words = self.folded.words
-        last = first if last is None else last
-        for phrase, place, _ in self.of(words[first]):
-            start = first - place
-            stop = start + len(phrase)
-            if start >= 0 and last < stop and tuple(words[start:stop]) == phrase:
-                return True
-        return False
+def _times(numbers: Iterable[int]) -> dict[int, int]:
+    """Return how often each number comes; `Counter` takes longer to make than so few take to count."""
+    times: dict[int, int] = {}
+    for number in numbers:
+        times[number] = times.get(number, 0) + 1
+    return times
 
 
 def _leet(text: str) -> str:
@@ -281,6 +276,16 @@ def _patterns(spellings: Spellings) -> Iterator[tuple[str, Pattern]]:
                 yield f" {collapse(text)} ", Pattern("phrase", entry, text, more=text.count(" "))
         elif entry.reach not in ("exact", "word"):
             yield text, Pattern("anywhere" if text in spellings.anywhere else "glued", entry)
+
+
+def _reduced(texts: list[str], patterns: list[Pattern]) -> list[int]:
+    """Return for each word the number of the first that is the same without runs."""
+    first: dict[str, int] = {}
+    thin = collapse("\n".join(texts)).split("\n") if texts else []
+    return [
+        first.setdefault(text, number) if kind == "word" else PHRASE if kind == "phrase" else OTHER
+        for number, (text, (kind, *_)) in enumerate(zip(thin, patterns, strict=True))
+    ]
 
 
 def _pairs(spellings: Spellings) -> Iterator[tuple[str, str, Entry]]:

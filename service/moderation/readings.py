@@ -35,12 +35,13 @@ LEET = Signs(
 """Symbols stand for letters too."""
 LEETISH = re.compile(r"[@$!|(+#\[{](?:(?<=[@|!])(?=\w)|(?<=\$)(?=[a-z$@])|(?<=[\w!@$][(\[{+#$@]))")
 """A symbol where it can be a letter."""
-LEET_SIGNS = frozenset(b"@$!|(+#[{")
+NO_SIGNS = bytes(code for code in range(256) if code not in punctuation.encode())
+NO_LEET = bytes(code for code in range(256) if code not in b"@$!|(+#[{")
 SYMBOL = re.compile(r"[@$!|(+#\[{][^ ]*")
 TAIL = re.compile(r"(?<=\w)[!)\]}|.,;:?\"']+(?!\S)|(?<!\S)[(\[{|\"']+(?=\w)")
 """Where a symbol is likelier to be punctuation."""
 
-VEILS = frozenset(b"*#~_%@")
+NO_VEIL = bytes(code for code in range(256) if code not in b"*#~_%@")
 HYPHENED = ("--", " a-", " f-", " m-", " r-", " s-")
 """Hyphens that may hide letters: a row of them, and those after a first letter that stands for a word."""
 VEILED = Signs(
@@ -53,7 +54,23 @@ PARTED = Signs(dict.fromkeys(b',;:/?"', " "))
 """Punctuation that never stands inside a word written in symbols."""
 MIXED = re.compile(r"[!-/013-9:-@\[-`{-~](?:(?<=\d)|(?<=[^ ].)(?=[^ ]))[^ ]*")
 """A sign inside what stands between white space, or a digit that can be a letter, and what follows."""
+CONTRACTIONS = frozenset(
+    f"{word}'{rest}"
+    for rest, words in {
+        "t": "aren can couldn didn doesn don hadn hasn haven isn shouldn wasn weren won wouldn",
+        "s": "he it let she that there what who",
+        "d": "he i she they we you",
+        "ll": "i they you",
+        "re": "they we you",
+        "ve": "i they we you",
+        "m": "i",
+    }.items()
+    for word in words.split()
+)
+"""What is most often written with a sign inside, and means nothing else without it."""
 WORD = re.compile(r"\S+")
+SAME = bytes(4)
+"""What the difference of two equal characters is in UTF-32."""
 RUN = re.compile(r"([^\W_])\1+")
 DRAWN_OUT = re.compile(rb"\0\0(?<=[a-z]\0\0)")
 """In `runs`, a letter that comes three times."""
@@ -66,9 +83,8 @@ SHORT = 3
 KEPT = bytes(0xFF if code else 0 for code in range(256))
 
 
-def runs(text: str) -> bytes:
+def runs(raw: bytes) -> bytes:
     """Return an ASCII text, which has no NUL, with NUL for every character that repeats the one before."""
-    raw = text.encode()
     number = int.from_bytes(raw)
     changes = (number ^ (number >> 8)).to_bytes(len(raw))
     if 0 not in changes:
@@ -78,7 +94,13 @@ def runs(text: str) -> bytes:
 
 def collapse(text: str) -> str:
     """Return the text with every run of one letter reduced to that letter."""
-    return runs(text).translate(None, b"\0").decode() if text.isascii() else RUN.sub(r"\1", text)
+    if text.isascii():
+        return runs(text.encode()).translate(None, b"\0").decode()
+    raw = text.encode("utf-32-le", "surrogatepass")
+    number = int.from_bytes(raw, "little")
+    if SAME not in (number ^ (number >> 8 * len(SAME))).to_bytes(len(raw), "little"):
+        return text  # found many times faster than by the pattern
+    return RUN.sub(r"\1", text)
 
 
 def untailed(text: str) -> str:

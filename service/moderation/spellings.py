@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.moderation.disguises import SHORTEST, censored, disguises
-from service.moderation.readings import SHORT, collapse
-from service.moderation.text import fold
+from service.moderation.folding import plain
+from service.moderation.readings import APART, SHORT, collapse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,16 +58,18 @@ class Spellings:
                 self._disguise(word, entry)
         for entry in entries:
             for exception in entry.exceptions:
-                self._allow(tuple(fold(exception).words), entry)
+                self._allow(tuple(APART.read(plain(exception)).split()), entry)
 
     def _list(self, form: str, entry: Entry) -> None:
-        folded = fold(form)
+        text = plain(form)
         if "-" in form or "*" in form:
-            self.masked.setdefault(folded.plain.replace("-", "*"), entry)
+            self.masked.setdefault(text.replace("-", "*"), entry)
             return
-        spelling, thin = " ".join(folded.words), " ".join(folded.thin)
-        spellings = {spelling} if spelling != thin and self._common(folded.thin) else {spelling, thin}
-        if len(folded.words) > 1:
+        words = APART.read(text).split()
+        spelling = " ".join(words)
+        thin = collapse(spelling)
+        spellings = {spelling} if spelling != thin and self._common(thin.split()) else {spelling, thin}
+        if len(words) > 1:
             _claim(self.patterns, spellings, entry)
             return
         _claim(self.words, spellings, entry)

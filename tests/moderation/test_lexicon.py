@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from service.moderation.entries import Entry
 from service.moderation.lexicon import Lexicon
 from service.moderation.lookalikes import LOOKALIKES
+from service.moderation.readings import CONTRACTIONS
 from service.moderation.text import canonical, fold
 from service.wordlists import lines, load
 
@@ -309,3 +310,12 @@ def test_an_ordinary_word_is_no_disguise_but_the_listed_spelling_still_counts() 
     assert not lexicon.hits(fold("blorp"))
     assert lexicon.hits(fold("blorrp"))
     assert lexicon.hits(fold("bloorrrp"))
+
+
+def test_contractions_hide_nothing() -> None:
+    for contraction in CONTRACTIONS:
+        assert words(contraction) == words(contraction.replace("'", "")) == []
+
+
+def test_a_word_run_together_again_and_again_is_found_each_time() -> None:
+    assert words("oh fuckthat and fuckthat, fuckthis") == ["fuck", "fuck", "fuck"]
