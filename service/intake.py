@@ -10,7 +10,7 @@ import msgspec
 
 from service.counts import page
 from service.errors import DatabaseUnavailable, IdempotencyKeyReused, Overloaded, PageClosed, ParentNotFound
-from service.store.comments import IdempotencyRace, Judged, Submitted
+from service.store.comments import NOTHING_KNOWN, IdempotencyRace, Judged, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -29,6 +29,8 @@ WAITING = 2000
 """Drafts that may wait; one more is told to come again."""
 BREATH = 0.002
 """Seconds of judging in a row before others get the event loop."""
+HOLD = 1.0
+"""Seconds after which a connection goes back to the pool between two batches."""
 RETRY_SECONDS = "1"
 
 
@@ -46,6 +48,11 @@ class Entry(NamedTuple):
         None where the policy does not look at them.
         """
         return (self.draft.site, self.draft.address_key) if self.court.looks_back else None
+
+    @property
+    def asks(self) -> bool:
+        """Whether storage knows anything that matters; that its page is open is seen to when it is stored."""
+        return self.court.looks_up or self.draft.parent is not None or self.draft.idempotency_key is not None
 
     @property
     def key(self) -> Hashable | None:
@@ -112,7 +119,7 @@ class Intake:
         self._starting = False
         while self._waiting and len(self._under_way) < self._batches:
             entries = self._gather()
-            if not entries:  # whatever waits depends on a batch under way, which starts the next when it ends
+            if not entries:  # whatever waits depends on a batch under way, after which the next is gathered
                 return
             task = asyncio.create_task(self._carry(entries))
             self._under_way.add(task)
@@ -140,39 +147,47 @@ class Intake:
         return entries
 
     async def _carry(self, entries: list[Entry]) -> None:
-        try:
-            await self._answer(entries)
-        finally:
-            self._readers.difference_update(entry.reader for entry in entries)
-            self._keys.difference_update(entry.key for entry in entries)
+        """Store one batch after another until nothing waits, those that follow each other at once on one connection."""
+        while entries:
+            try:
+                async with self._store.on_one_connection() as store:
+                    until = asyncio.get_running_loop().time() + HOLD
+                    while entries and asyncio.get_running_loop().time() < until:
+                        await self._look_judge_and_store(store, entries)
+                        entries = self._next(entries)
+            except (DatabaseUnavailable, Overloaded) as error:
+                _refuse_all(entries, error)
+            except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
+                await self._answer_each(entries, error)
+            else:
+                continue
+            entries = self._next(entries)
 
-    async def _answer(self, entries: list[Entry]) -> None:
-        try:
-            await self._store_together(entries)
-        except (DatabaseUnavailable, Overloaded) as error:
-            _refuse_all(entries, error)
-        except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
-            if len(entries) == 1:
-                _refuse(entries[0], error)
-                return
-            await self._answer_each(entries)
+    def _next(self, done: list[Entry]) -> list[Entry]:
+        """Return the next batch, of which what waited for the one before may be part."""
+        self._readers.difference_update(entry.reader for entry in done)
+        self._keys.difference_update(entry.key for entry in done)
+        return self._gather()
 
-    async def _answer_each(self, entries: list[Entry]) -> None:
+    async def _answer_each(self, entries: list[Entry], error: Exception) -> None:
+        if len(entries) == 1:
+            _refuse(entries[0], error)
+            return
         for place, entry in enumerate(entries):
             try:
-                await self._store_together([entry])
-            except (DatabaseUnavailable, Overloaded) as error:
-                _refuse_all(entries[place:], error)  # or each would wait for the database as long as this one did
+                async with self._store.on_one_connection() as store:
+                    await self._look_judge_and_store(store, [entry])
+            except (DatabaseUnavailable, Overloaded) as away:
+                _refuse_all(entries[place:], away)  # or each would wait for the database as long as this one did
                 return
-            except Exception as error:  # noqa: BLE001 - as above
-                _refuse(entry, error)
-
-    async def _store_together(self, entries: list[Entry]) -> None:
-        async with self._store.on_one_connection() as store:
-            await self._look_judge_and_store(store, entries)
+            except Exception as bad:  # noqa: BLE001 - as above
+                _refuse(entry, bad)
 
     async def _look_judge_and_store(self, store: CommentStore, entries: list[Entry]) -> None:
-        known = await store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
+        if any(entry.asks for entry in entries):
+            known = await store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
+        else:
+            known = [NOTHING_KNOWN] * len(entries)
         judged: list[tuple[Entry, Judged]] = []
         ahead: Counter[Hashable] = Counter()
         clock = asyncio.get_running_loop().time
@@ -181,7 +196,7 @@ class Intake:
             if await self._settled(store, entry, found):
                 continue
             court, draft, _ = entry
-            facts = _with_neighbours(found.facts, ahead, draft)
+            facts = _with_neighbours(found.facts, ahead, draft) if court.looks_back else found.facts
             verdict = court.judge.judge(draft.body, facts, draft.author)
             judged.append((entry, Judged(draft, verdict, court.site.version)))
             if clock() > breath:

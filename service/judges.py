@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from service.store.sites import Site, SiteStore
 
 FRESH_SECONDS = 2.0
-"""How long a changed policy or origin may take to be seen."""
+"""How long a changed policy or origin, or the first ban of a site, may take to be seen."""
 
 
 class Court(NamedTuple):
@@ -24,12 +24,18 @@ class Court(NamedTuple):
     site: Site
     judge: Judge
     read_at: float
+    looks_back: bool
+    """Whether a verdict may depend on comments that came just before."""
+    looks_up: bool
+    """Whether a verdict may depend on anything that storage knows."""
 
-    @property
-    def looks_back(self) -> bool:
-        """Whether a verdict may depend on comments that came just before."""
-        rules = self.site.policy.rules
-        return not rules.flood.action == rules.duplicate.action == rules.copied.action == "off"
+    @classmethod
+    def of(cls, site: Site, judge: Judge, read_at: float) -> Court:
+        """Say of a site what its policy asks for."""
+        rules = site.policy.rules
+        looks_back = not rules.flood.action == rules.duplicate.action == rules.copied.action == "off"
+        asks = (site.bans and rules.banned.action != "off") or rules.new_author.action != "off"
+        return cls(site, judge, read_at, looks_back, looks_back or asks)
 
 
 class Judges:
@@ -71,8 +77,8 @@ class Judges:
             self._courts.pop(name, None)
             raise UnknownSite
         if known and known.site.version == site.version:
-            court = Court(site, known.judge, now)
+            court = Court.of(site, known.judge, now)
         else:
-            court = Court(site, await asyncio.to_thread(Judge, site.policy, self._lexicon), now)
+            court = Court.of(site, await asyncio.to_thread(Judge, site.policy, self._lexicon), now)
         self._courts[name] = court
         return court

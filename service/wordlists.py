@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import distribution
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -52,8 +52,10 @@ def listed(language: str) -> Iterator[Entry]:
 
 def packaged() -> list[str]:
     """Return the words of better-profanity; its code, which makes patterns of them all, is not loaded."""
-    package = distribution("better-profanity")
-    text = Path(str(package.locate_file("better_profanity/profanity_wordlist.txt"))).read_text(encoding="utf-8")
+    package = find_spec("better_profanity")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("The package better-profanity is not installed: pip install better-profanity")
+    text = Path(package.origin).with_name("profanity_wordlist.txt").read_text(encoding="utf-8")
     return sorted({line.strip().lower() for line in text.splitlines() if line.strip()})
 
 

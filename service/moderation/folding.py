@@ -22,6 +22,7 @@ from service.moderation.readings import (
     LONG_RUN,
     MIXED,
     NO_LEET,
+    NO_LETTER,
     NO_SIGNS,
     NO_VEIL,
     PARTED,
@@ -275,8 +276,12 @@ def fold(text: str) -> Folded:
 
 def fingerprint(text: str) -> bytes:
     """Return 16 bytes that are the same for a repeat with other case, spacing, punctuation or look-alikes."""
-    letters = "".join(filter(_tells, plain(text)))
-    return blake2b((letters or text).encode(errors="surrogatepass"), digest_size=16).digest()
+    form = plain(text)
+    if form.isascii():
+        letters = form.encode().translate(None, NO_LETTER)
+    else:
+        letters = "".join(filter(_tells, form)).encode(errors="surrogatepass")
+    return blake2b(letters or text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _tells(character: str) -> bool:

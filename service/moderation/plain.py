@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STYLED = "\uff01-\uff5e\U0001d400-\U0001d7ff\u2460-\u24e9\u2100-\u214f"
 """Full width, mathematical, enclosed and letter-like signs, as ranges of a character class."""
@@ -28,7 +32,14 @@ def simpler(character: str) -> str:
     return "-" if unicodedata.category(character) in {"Pd", "Sm"} else character
 
 
-TABLE = {code: simpler(chr(code)) for code in range(0x80, 0x1D800) if AFFECTED.match(chr(code))}
+def affected() -> Iterator[str]:
+    """Yield every character that stands for another one."""
+    listed = f"{STYLED}{DOTS}{SPACES}{HYPHENS}{LONGER}"
+    for found in re.finditer("(.)(?:-(.))?", listed):
+        yield from map(chr, range(ord(found[1]), ord(found[2] or found[1]) + 1))
+
+
+TABLE = {ord(character): simpler(character) for character in affected()}
 
 
 def plain(text: str) -> str:

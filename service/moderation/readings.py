@@ -35,6 +35,7 @@ LEET = Signs(
 """Symbols stand for letters too."""
 LEETISH = re.compile(r"[@$!|(+#\[{](?:(?<=[@|!])(?=\w)|(?<=\$)(?=[a-z$@])|(?<=[\w!@$][(\[{+#$@]))")
 """A symbol where it can be a letter."""
+NO_LETTER = bytes(code for code in range(256) if not chr(code).isalnum() or code >= ASCII)
 NO_SIGNS = bytes(code for code in range(256) if code not in punctuation.encode())
 NO_LEET = bytes(code for code in range(256) if code not in b"@$!|(+#[{")
 SYMBOL = re.compile(r"[@$!|(+#\[{][^ ]*")

@@ -87,8 +87,8 @@ class Spellings:
             self.masked.setdefault(mask, entry)
         if entry.reach in ("exact", "stem") or len(word) < SHORTEST:
             return
-        for disguise in disguises(word):
-            thin = collapse(disguise)
+        others = list(filter(None, disguises(word)))
+        for disguise, thin in zip(others, collapse("\n".join(others)).split("\n"), strict=True):
             spelling = disguise if thin in self.ordinary else thin
             if len(spelling) >= SHORTEST and spelling not in self.ordinary:
                 self.words.setdefault(spelling, entry)

@@ -41,6 +41,10 @@ class Known(NamedTuple):
     earlier_hash: bytes | None
 
 
+NOTHING_KNOWN = Known(Facts(), page_closed=False, parent_shown=True, earlier=None, earlier_hash=None)
+"""Of a draft that nothing is asked about."""
+
+
 class Judged(NamedTuple):
     """A draft with its verdict and the version of the policy that gave it, ready to be stored."""
 

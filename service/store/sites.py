@@ -25,6 +25,8 @@ class Site(Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...]
     version: int
     policy: Policy
+    bans: bool
+    """Whether anybody is banned, or was."""
 
 
 class PolicyVersion(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,8 @@
 -- name: site
 -- One site with the newest version of its policy.
-select sites.site_id as id, sites.name, sites.origins, policies.version, policies.document
+select
+    sites.site_id as id, sites.name, sites.origins, policies.version, policies.document,
+    exists (select from bans where bans.site_id = sites.site_id) as bans
 from sites
 join policies on policies.site_id = sites.site_id
 where sites.name = $1
