@@ -32,7 +32,7 @@ SHARED_HEADERS = {
     "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
 }
 ENCODER = msgspec.json.Encoder()
-NAMES = re.compile(rb'"([^"]*)"\s*:')
+NAMES = re.compile(rb'"([^"]*+)"\s*+:')
 ADDRESS = web.RequestKey("address", str)
 """The address of the client, as far as proxies can be believed."""
 
