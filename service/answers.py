@@ -49,7 +49,7 @@ class Dates:
 class Bytes(web.StreamResponse):
     """A response that is there to the last byte but for its date; one object answers any number of requests."""
 
-    def __init__(self, dates: Dates, status: HTTPStatus, head: bytes, body: bytes) -> None:
+    def __init__(self, dates: Dates, status: int, head: bytes, body: bytes) -> None:
         super().__init__(status=status)
         length = b"Content-Length: %d\r\n" % len(body) if status != HTTPStatus.NOT_MODIFIED else b""
         self._dates = dates
@@ -96,7 +96,7 @@ class Form:
 
     def __init__(self, dates: Dates, status: HTTPStatus, headers: Mapping[str, str]) -> None:
         self._dates = dates
-        self._status = status
+        self._status = status.value
         self._headers = headers
         self._head = head(status, headers)
 

@@ -117,7 +117,8 @@ class Identity:
 
     def __init__(self, store: IdentityStore, key: bytes, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._key = hashlib.blake2b(key, digest_size=32, person=b"trecento-readers").digest()
+        readers = hashlib.blake2b(key, digest_size=32, person=b"trecento-readers").digest()
+        self._keyed = hashlib.blake2b(key=readers, digest_size=KEY_BYTES)
         self._now = now
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
@@ -131,7 +132,9 @@ class Identity:
         return ReaderKeys(self._digest(f"author/{place}/{(name or '').casefold()}"), self._digest(f"address/{place}"))
 
     def _digest(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), key=self._key, digest_size=KEY_BYTES).digest()
+        keyed = self._keyed.copy()
+        keyed.update(text.encode())
+        return keyed.digest()
 
     async def hash_password(self, password: str) -> str:
         """Return the hash of a password."""

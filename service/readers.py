@@ -148,7 +148,7 @@ class Readers:
                 parent=new.parent,
                 address=request[wire.ADDRESS],
                 idempotency_key=key,
-                request=wire.ENCODER.encode(new),
+                request=wire.ENCODER.encode(new) if key else b"",
             ),
         )
         stored = told(submitted, request.headers.get("Accept-Language", "").partition(",")[0].strip())

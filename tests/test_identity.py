@@ -125,6 +125,21 @@ async def test_a_readers_keys_tell_readers_apart_and_lead_nowhere(url: str, cloc
         assert again == keys
 
 
+@pytest.mark.parametrize(
+    ("address", "author", "limited"),
+    [
+        ("203.0.113.1", "3eb8f1039d1ca5a96dc5ef516c1fc480", "79a47b86896cc1fc16c32ef9a3b4684c"),
+        ("2001:db8:1:2:3:4:5:6", "79144bbe0ad4086ff2beb5707ce05a2b", "12b1533dc10f215c4caf59a7e0b4c308"),
+    ],
+)
+async def test_a_readers_keys_are_those_that_storage_holds(
+    url: str, clock: Clock, address: str, author: str, limited: str
+) -> None:
+    async with identities(url, clock) as (_, store, _):
+        keys = Identity(store, SECRET.encode(), clock.now).reader(1, address, "Ada", AT)
+        assert (keys.author.hex(), keys.address.hex()) == (author, limited)
+
+
 async def test_an_unknown_name_costs_the_same_verification(
     url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
