@@ -92,7 +92,7 @@ def goes_on(request: web.Request) -> bool:
 
 
 class Form:
-    """What all answers of one kind say before their bodies; each answers one request."""
+    """What all answers of one kind say before their bodies."""
 
     def __init__(self, dates: Dates, status: HTTPStatus, headers: Mapping[str, str]) -> None:
         self._dates = dates

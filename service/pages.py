@@ -12,7 +12,7 @@ WHITE_SPACE = " \t\n\f\r"
 """ASCII white space, as the WHATWG Infra Standard lists it."""
 
 REMEMBERED = 1024
-"""Keys whose canonical form need not be found again: most comments are on few pages."""
+"""Keys of which nothing that is made of them need be made again: most comments are on few pages."""
 REMEMBERED_LENGTH = 256
 """Characters of the longest of them."""
 
