@@ -1,4 +1,4 @@
-"""Answers to pages kept as the bytes that are sent, until what they were made of changes."""
+"""Answers to pages as the bytes that are sent: written at once, or kept until what they were made of changes."""
 
 from __future__ import annotations
 
@@ -49,12 +49,11 @@ class Dates:
 class Bytes(web.StreamResponse):
     """A response that is there to the last byte but for its date; one object answers any number of requests."""
 
-    def __init__(self, dates: Dates, status: HTTPStatus, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(status=status, headers=headers)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        length = f"Content-Length: {len(body)}\r\n" if status != HTTPStatus.NOT_MODIFIED else ""
+    def __init__(self, dates: Dates, status: int, head: bytes, body: bytes) -> None:
+        super().__init__(status=status)
+        length = b"Content-Length: %d\r\n" % len(body) if status != HTTPStatus.NOT_MODIFIED else b""
         self._dates = dates
-        self._head = f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}{length}".encode()
+        self._head = head + length
         self._rest = b"\r\n" + body
         self.size = len(self._head) + len(self._rest)
 
@@ -81,6 +80,34 @@ class Bytes(web.StreamResponse):
         """Do nothing: everything has been sent."""
 
 
+def head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
+    """Return the status line and these headers."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}".encode()
+
+
+def goes_on(request: web.Request) -> bool:
+    """Say whether the client may send its next request over the same connection without having asked for that."""
+    return request.keep_alive and request.version.minor == 1
+
+
+class Form:
+    """What all answers of one kind say before their bodies."""
+
+    def __init__(self, dates: Dates, status: HTTPStatus, headers: Mapping[str, str]) -> None:
+        self._dates = dates
+        self._status = status.value
+        self._headers = headers
+        self._head = head(status, headers)
+
+    def filled(self, request: web.Request, body: bytes, more: Mapping[str, str]) -> web.StreamResponse:
+        """Return the answer to one request, with headers that only this one has."""
+        if not goes_on(request):
+            return web.Response(status=self._status, body=body, headers={**self._headers, **more})
+        lines = "".join(f"{name}: {value}\r\n" for name, value in more.items())
+        return Bytes(self._dates, self._status, self._head + lines.encode(), body)
+
+
 class Answer:
     """What is said to whoever asks for one address."""
 
@@ -89,15 +116,15 @@ class Answer:
         self.tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
         self._headers = {**headers, "ETag": self.tag}
         self._body = body
-        self._whole = Bytes(dates, HTTPStatus.OK, self._headers, body)
-        self._unchanged = Bytes(dates, HTTPStatus.NOT_MODIFIED, self._headers, b"")
+        self._whole = Bytes(dates, HTTPStatus.OK, head(HTTPStatus.OK, self._headers), body)
+        self._unchanged = Bytes(dates, HTTPStatus.NOT_MODIFIED, head(HTTPStatus.NOT_MODIFIED, self._headers), b"")
         self.size = 2 * self._whole.size + self._unchanged.size + OVERHEAD
 
     def to(self, request: web.Request) -> web.StreamResponse:
         """Return the answer to one request, 304 when the client has it (RFC 9110, section 13.1.2)."""
         tags = request.headers.get("If-None-Match")
         unchanged = tags is not None and self._among(tags)
-        if request.method == "GET" and request.keep_alive and request.version.minor == 1:
+        if request.method == "GET" and goes_on(request):
             return self._unchanged if unchanged else self._whole
         if unchanged:
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=self._headers)
@@ -138,6 +165,10 @@ class Answers:
     def made(self, route: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Return an answer that is not kept."""
         return Answer(self._dates, route, body, headers)
+
+    def form(self, status: HTTPStatus, headers: Mapping[str, str]) -> Form:
+        """Return what a kind of answers that are not kept say before their bodies."""
+        return Form(self._dates, status, headers)
 
     def keep(self, address: str, answer: Answer, pages: Collection[Page]) -> None:
         """Give this answer to everybody who asks for the address, until one of the pages changes."""

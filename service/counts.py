@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from service.errors import DatabaseUnavailable, Overloaded
+from service.pages import REMEMBERED, REMEMBERED_LENGTH
 from service.store.pages import NOBODY, Tally
 
 if TYPE_CHECKING:
@@ -27,7 +29,14 @@ _changes = msgspec.json.Decoder(list[tuple[int, str, int, int]])
 
 def page(site: int, key: str) -> Page:
     """Return what stands for a page in notifications."""
-    return site, hashlib.sha256(key.encode()).hexdigest()
+    return site, _remembered(key) if len(key) <= REMEMBERED_LENGTH else _digest(key)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+_remembered = lru_cache(REMEMBERED)(_digest)
 
 
 class Counts:

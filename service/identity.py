@@ -8,6 +8,7 @@ import secrets
 from datetime import timedelta
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from socket import AF_INET, inet_pton
 from typing import TYPE_CHECKING, NamedTuple
 
 from argon2 import PasswordHasher
@@ -29,6 +30,10 @@ WAITING = 20
 KEY_BYTES = 16
 SUBSCRIBER_BITS = 64
 """An IPv6 subscriber holds a /64 at least (RFC 6177), so addresses inside it are one reader."""
+REMEMBERED = 4096
+"""Addresses that need not be read again, and subscribers of IPv6 whose network need not be written again."""
+REMEMBERED_LENGTH = 64
+"""Characters of the longest of them: all but addresses whose zone has a long name."""
 
 
 class ReaderKeys(NamedTuple):
@@ -43,13 +48,13 @@ def client_address(peer: str | None, forwarded_for: Sequence[str], trusted: Sequ
 
     A peer that is no trusted proxy is the client itself, whatever it says.
     """
-    chain = [part.strip() for line in forwarded_for for part in line.split(",")]
     address = peer or ""
+    chain = [part.strip() for line in forwarded_for for part in line.split(",")]
     while chain and among(address, trusted):
-        candidate = _parsed(chain.pop())
+        candidate = _written(chain.pop())
         if candidate is None:
             break
-        address = str(candidate)
+        address = candidate
     return address
 
 
@@ -59,7 +64,43 @@ def among(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     return parsed is not None and any(parsed in network for network in networks)
 
 
+def subscriber(address: str) -> str:
+    """Return what an address is limited by: itself, or its /64 in IPv6."""
+    if _is_ipv4(address):
+        return address
+    parsed = _parsed(address)
+    if isinstance(parsed, IPv6Address):
+        return _network(int(parsed) >> SUBSCRIBER_BITS)
+    return str(parsed) if parsed else address
+
+
+@lru_cache(REMEMBERED)
+def _network(prefix: int) -> str:
+    return str(IPv6Address(prefix << SUBSCRIBER_BITS))
+
+
+def _written(address: str) -> str | None:
+    """Return an address in the one form that we write, None when it is none."""
+    if _is_ipv4(address):
+        return address
+    parsed = _parsed(address)
+    return str(parsed) if parsed else None
+
+
+def _is_ipv4(address: str) -> bool:
+    """Say whether an address is one of IPv4, which has one form only, much faster than `ip_address` does."""
+    try:
+        inet_pton(AF_INET, address)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    return _remembered(address) if len(address) <= REMEMBERED_LENGTH else _read(address)
+
+
+def _read(address: str) -> IPv4Address | IPv6Address | None:
     """Read an address; one of IPv4 that a socket of IPv6 shows (RFC 4291, section 2.5.5.2) as the IPv4 that it is."""
     try:
         parsed = ip_address(address)
@@ -68,13 +109,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
 
 
-@lru_cache(4096)
-def subscriber(address: str) -> str:
-    """Return what an address is limited by: itself, or its /64 in IPv6."""
-    parsed = _parsed(address)
-    if isinstance(parsed, IPv6Address):
-        return str(IPv6Address(int(parsed) >> SUBSCRIBER_BITS << SUBSCRIBER_BITS))
-    return str(parsed) if parsed else address
+_remembered = lru_cache(REMEMBERED)(_read)
 
 
 class Identity:
@@ -82,7 +117,8 @@ class Identity:
 
     def __init__(self, store: IdentityStore, key: bytes, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._key = hashlib.blake2b(key, digest_size=32, person=b"trecento-readers").digest()
+        readers = hashlib.blake2b(key, digest_size=32, person=b"trecento-readers").digest()
+        self._keyed = hashlib.blake2b(key=readers, digest_size=KEY_BYTES)
         self._now = now
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
@@ -96,7 +132,9 @@ class Identity:
         return ReaderKeys(self._digest(f"author/{place}/{(name or '').casefold()}"), self._digest(f"address/{place}"))
 
     def _digest(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), key=self._key, digest_size=KEY_BYTES).digest()
+        keyed = self._keyed.copy()
+        keyed.update(text.encode())
+        return keyed.digest()
 
     async def hash_password(self, password: str) -> str:
         """Return the hash of a password."""

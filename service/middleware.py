@@ -19,7 +19,7 @@ from service.errors import (
 )
 from service.identity import client_address, subscriber
 from service.telemetry import places
-from service.wire import ADDRESS, HEADERS, SHARED_HEADERS, from_own_page, problem, secret_of
+from service.wire import ADDRESS, HEADERS, REQUEST_ID, SHARED_HEADERS, from_own_page, problem, secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -85,7 +85,7 @@ def observe(
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = new_request_id()
+        request_id = request[REQUEST_ID] = new_request_id()
         started = monotonic()
         peer = request.remote
         request[ADDRESS] = client_address(peer, request.headers.getall("X-Forwarded-For", []), proxies)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 MAX_BYTES = 2048
 """Bytes of UTF-8 of a canonical key; an index entry of PostgreSQL takes no more than 2704."""
 
 WHITE_SPACE = " \t\n\f\r"
 """ASCII white space, as the WHATWG Infra Standard lists it."""
+
+REMEMBERED = 1024
+"""Keys of which nothing that is made of them need be made again: most comments are on few pages."""
+REMEMBERED_LENGTH = 256
+"""Characters of the longest of them."""
 
 REFUSED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 ADDRESS = re.compile(
@@ -30,6 +36,10 @@ def canonical_page(key: str) -> str:
     key and stays as it is. Raises `ValueError`, with a sentence for whoever sent it, when nothing is left, when
     more than `MAX_BYTES` are left, or when there is a control character or a lone surrogate.
     """
+    return _remembered(key) if len(key) <= REMEMBERED_LENGTH else _canonical(key)
+
+
+def _canonical(key: str) -> str:
     key = key.strip(WHITE_SPACE)
     if REFUSED.search(key):
         raise ValueError("A page key holds no control characters and no lone surrogates.")
@@ -40,6 +50,9 @@ def canonical_page(key: str) -> str:
     if (size := len(key.encode())) > MAX_BYTES:
         raise ValueError(f"A page key has at most {MAX_BYTES} bytes of UTF-8; this one has {size}.")
     return key
+
+
+_remembered = lru_cache(REMEMBERED)(_canonical)
 
 
 def _normal(scheme: str, host: str, port: str, path: str, query: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
+from aiohttp.http import SERVER_SOFTWARE
 from msgspec import Meta, Struct
 
 from service import wire
@@ -123,8 +125,11 @@ class Readers:
         self._comments = comments
         self._judges = judges
         self._answers = answers
+        headers = {**SHOWN, "Server": SERVER_SOFTWARE}
+        self._shown = answers.form(HTTPStatus.CREATED, headers)
+        self._waiting = answers.form(HTTPStatus.ACCEPTED, headers)
 
-    async def submit(self, request: web.Request) -> web.Response:
+    async def submit(self, request: web.Request) -> web.StreamResponse:
         """Submit a comment: 201 when it is shown, 202 when a moderator looks at it first."""
         new = await wire.read_body(request, NewComment, BODY_BYTES)
         key = request.headers.get("Idempotency-Key")
@@ -143,10 +148,12 @@ class Readers:
                 parent=new.parent,
                 address=request[wire.ADDRESS],
                 idempotency_key=key,
-                request=wire.ENCODER.encode(new),
+                request=wire.ENCODER.encode(new) if key else b"",
             ),
         )
-        return answer(submitted, request.headers.get("Accept-Language", "").partition(",")[0].strip())
+        stored = told(submitted, request.headers.get("Accept-Language", "").partition(",")[0].strip())
+        form = self._shown if submitted.status == "approved" else self._waiting
+        return form.filled(request, wire.ENCODER.encode(stored), {"X-Request-Id": request[wire.REQUEST_ID]})
 
     async def thread(self, request: web.Request) -> web.StreamResponse:
         """List the comments of a page, newest or oldest first."""
@@ -192,8 +199,8 @@ class Readers:
         return answer.to(request)
 
 
-def answer(submitted: Submitted, language: str) -> web.Response:
-    """Return the answer to a submission, with reasons in the author's language where there are sentences in it.
+def told(submitted: Submitted, language: str) -> NewCommentReply:
+    """Return what is said of a stored comment, with reasons in the author's language where there are sentences in it.
 
     Raises CommentDuplicate when nothing but the rule against repeating oneself rejects it, CommentRejected when any
     other does.
@@ -204,7 +211,7 @@ def answer(submitted: Submitted, language: str) -> web.Response:
         rules = {finding.rule for finding in counting if finding.effect == "reject"}
         refusal = CommentDuplicate if rules == {"duplicate"} else CommentRejected
         raise refusal(comment=submitted.id, reasons=reasons)
-    stored = NewCommentReply(
+    return NewCommentReply(
         id=submitted.id,
         page=submitted.page,
         parent=submitted.parent,
@@ -215,7 +222,6 @@ def answer(submitted: Submitted, language: str) -> web.Response:
         count=submitted.count,
         reasons=reasons,
     )
-    return wire.reply(stored, status=201 if submitted.status == "approved" else 202)
 
 
 def check_origin(request: web.Request, site: Site) -> None:

@@ -32,9 +32,11 @@ SHARED_HEADERS = {
     "Access-Control-Expose-Headers": "Retry-After, X-Request-Id",
 }
 ENCODER = msgspec.json.Encoder()
-NAMES = re.compile(rb'"([^"]*)"\s*:')
+NAMES = re.compile(rb'"([^"]*+)"\s*+:')
 ADDRESS = web.RequestKey("address", str)
 """The address of the client, as far as proxies can be believed."""
+REQUEST_ID = web.RequestKey("request_id", str)
+"""What the log and a problem name a request by."""
 
 SiteName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=100)]

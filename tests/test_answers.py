@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 
@@ -76,6 +78,37 @@ async def test_clients_that_close_and_those_of_old_are_answered_as_they_ask(serv
     assert (await raw(service, one + one + last)).count(body) == 3
     tagged = last.replace(b"Connection", b"If-None-Match: *\r\nConnection")
     assert b"304 Not Modified" in await raw(service, tagged)
+
+
+async def test_what_answers_a_comment_says_the_same_whether_or_not_the_connection_stays(service: Service) -> None:
+    def request(text: str, version: str, *wish: str) -> bytes:
+        body = json.dumps({"page": "page", "body": text}).encode()
+        lines = (f"POST /v1/comments HTTP/{version}", "Host: a", "Content-Type: application/json", *wish)
+        return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
+
+    def read(answer: bytes) -> tuple[str, dict[str, str], Any]:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines)
+        assert len(headers) == len(lines)
+        assert int(headers.pop("Content-Length")) == len(body)
+        assert headers.pop("Date")
+        assert UUID(headers.pop("X-Request-Id"))
+        return status.partition(" ")[2], headers, json.loads(body)
+
+    close = "Connection: close"
+    both = await raw(service, request("The first words.", "1.1") + request("The next words.", "1.1", close))
+    place = both.index(b"HTTP/1.1", 1)
+    (stayed, headers, document), (closed, others, _) = read(both[:place]), read(both[place:])
+    assert stayed == closed == "201 Created"
+    assert others == {**headers, "Connection": "close"}
+    assert document["body"] == "The first words."
+    old, kept, document = read(await raw(service, request("The last words.", "1.0")))
+    assert (old, kept, document["count"]) == ("201 Created", headers, 3)
+    assert headers["Server"]
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Type"] == "application/json"
 
 
 async def test_every_change_of_a_page_is_in_the_next_answer(service: Service, clock: Clock, url: str) -> None:

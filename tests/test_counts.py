@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.counts import Counts, page
+from service.counts import Counts, _remembered, page
 from service.listener import Listener
+from service.pages import REMEMBERED, REMEMBERED_LENGTH
 from service.store.pages import PageStore, Tally
 from tests.proxy import Proxy
 from tests.store.conftest import open_newsroom
@@ -255,3 +257,13 @@ async def test_a_connection_that_died_without_a_word_is_found_out(pages: Pages, 
         proxy.speak()
         await shows(counts, newsroom, "page", 1)
         await listener.close()
+
+
+def test_what_stands_for_a_page_is_remembered_for_neither_many_keys_nor_long_ones() -> None:
+    _remembered.cache_clear()
+    long = "ä" * (REMEMBERED_LENGTH + 1)
+    assert page(7, long) == page(7, long) == (7, hashlib.sha256(long.encode()).hexdigest())
+    assert _remembered.cache_info().currsize == 0
+    for number in range(REMEMBERED + 1):
+        assert page(7, str(number)) == page(7, str(number))
+    assert _remembered.cache_info().currsize == REMEMBERED

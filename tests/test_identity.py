@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from service.errors import Overloaded, SignInFailed, SignInRequired
-from service.identity import SESSION, WAITING, Identity, client_address, subscriber
+from service.identity import REMEMBERED_LENGTH, SESSION, WAITING, Identity, _remembered, client_address, subscriber
 from tests.conftest import SECRET
 from tests.newsroom import PASSWORD, hire, identities
 
@@ -72,6 +74,38 @@ def test_addresses_of_one_subscriber_are_one(address: str, limited: str) -> None
     assert subscriber(address) == limited
 
 
+@given(
+    st.ip_addresses().map(str)
+    | st.text("0123456789.:abf% \n\0\u0661", max_size=20)
+    | st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){2,4}", fullmatch=True)
+)
+@example("198.51.100.010")
+@example("1.2.3.4\0")
+@example("1.2.3.4\n")
+@example("1.2.3")
+@example("\u0661.2.3.4")
+def test_what_is_read_fast_is_what_ipaddress_reads(text: str) -> None:
+    stripped = text.strip()
+    try:
+        expected = ip_address(stripped)
+    except ValueError:
+        assert client_address("127.0.0.1", [stripped], PROXIES) == "127.0.0.1"
+        assert subscriber(stripped) == stripped
+    else:
+        mapped = getattr(expected, "ipv4_mapped", None) or expected
+        assert client_address("127.0.0.1", [stripped], PROXIES) == str(mapped)
+        network = IPv6Network((int(mapped), 64), strict=False).network_address if mapped.version == 6 else mapped
+        assert subscriber(stripped) == str(network)
+
+
+def test_no_address_that_is_remembered_is_long() -> None:
+    zone = "fe80::1%" + "e" * REMEMBERED_LENGTH
+    _remembered.cache_clear()
+    assert client_address("127.0.0.1", [zone], PROXIES) == zone
+    assert subscriber(zone) == "fe80::"
+    assert _remembered.cache_info().currsize == 1  # the proxy
+
+
 async def test_a_readers_keys_tell_readers_apart_and_lead_nowhere(url: str, clock: Clock) -> None:
     async with identities(url, clock) as (identity, store, _):
         keys = identity.reader(1, "203.0.113.1", "Ada", AT)
@@ -89,6 +123,21 @@ async def test_a_readers_keys_tell_readers_apart_and_lead_nowhere(url: str, cloc
         assert {len(key) for key in seen} == {16}
         again = Identity(store, SECRET.encode(), clock.now).reader(1, "203.0.113.1", "Ada", AT)
         assert again == keys
+
+
+@pytest.mark.parametrize(
+    ("address", "author", "limited"),
+    [
+        ("203.0.113.1", "3eb8f1039d1ca5a96dc5ef516c1fc480", "79a47b86896cc1fc16c32ef9a3b4684c"),
+        ("2001:db8:1:2:3:4:5:6", "79144bbe0ad4086ff2beb5707ce05a2b", "12b1533dc10f215c4caf59a7e0b4c308"),
+    ],
+)
+async def test_a_readers_keys_are_those_that_storage_holds(
+    url: str, clock: Clock, address: str, author: str, limited: str
+) -> None:
+    async with identities(url, clock) as (_, store, _):
+        keys = Identity(store, SECRET.encode(), clock.now).reader(1, address, "Ada", AT)
+        assert (keys.author.hex(), keys.address.hex()) == (author, limited)
 
 
 async def test_an_unknown_name_costs_the_same_verification(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.pages import MAX_BYTES, canonical_page
+from service.pages import MAX_BYTES, REMEMBERED, REMEMBERED_LENGTH, _remembered, canonical_page
 
 SAME = "https://news.example/harbour?id=7"
 
@@ -124,3 +124,13 @@ def test_canonical_twice_is_canonical_once(key: str) -> None:
     except ValueError:
         return
     assert canonical_page(once) == once
+
+
+def test_neither_many_keys_nor_long_ones_are_remembered() -> None:
+    _remembered.cache_clear()
+    long = "https://news.example/" + "x" * REMEMBERED_LENGTH
+    assert canonical_page(long) == canonical_page(long) == long
+    assert _remembered.cache_info().currsize == 0
+    for number in range(REMEMBERED + 1):
+        canonical_page(f"https://news.example/{number}")
+    assert _remembered.cache_info().currsize == REMEMBERED

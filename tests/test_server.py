@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -14,9 +15,11 @@ from urllib.error import HTTPError
 
 import asyncpg
 import pytest
+from aiohttp import web
 
 from service.server import set_up
 from service.server.backoff import BackOff
+from service.server.worker import GARBAGE, answer
 from service.settings import Settings
 from tests.conftest import SECRET
 from tests.program import COMMAND, SECONDS, Program, Serving, environment, serving
@@ -208,3 +211,22 @@ def test_one_process_lives_on_when_it_is_told_to_reload(tmp_path: Path, url: str
         assert eventually(lambda: [line["event"] for line in service.logged()] == ["not reloaded"])
         assert service.ask("/health/live") == {"status": "live"}
         assert service.workers == []
+
+
+async def test_what_is_there_when_it_serves_is_not_searched_for_garbage() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    found: list[int] = []
+
+    async def started(_: web.AppRunner) -> None:
+        found.extend((gc.get_freeze_count() - frozen, gc.get_threshold()[0]))
+        raise asyncio.CancelledError
+
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await answer(web.Application(), [], 0, started)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+    kept, threshold = found
+    assert kept > 10_000
+    assert threshold == GARBAGE
