@@ -143,8 +143,10 @@ class CommentStore:
 
         Raises IdempotencyRace when one of the keys was stored in the meantime.
         """
-        found = [
-            (draft, place, finding) for draft, verdict, _ in judged for place, finding in enumerate(verdict.findings)
+        findings = [
+            {"site_id": draft.site, "comment_id": draft.id, "ordinal": ordinal, **msgspec.structs.asdict(finding)}
+            for draft, verdict, _ in judged
+            for ordinal, finding in enumerate(verdict.findings)
         ]
         try:
             rows = await self._queries.all(
@@ -165,16 +167,7 @@ class CommentStore:
                 [draft.at for draft, _, _ in judged],
                 [draft.idempotency_key for draft, _, _ in judged],
                 [draft.request_hash for draft, _, _ in judged],
-                [draft.site for draft, _, _ in found],
-                [draft.id for draft, _, _ in found],
-                [place for _, place, _ in found],
-                [finding.rule for _, _, finding in found],
-                [finding.effect for _, _, finding in found],
-                [finding.shadow for _, _, finding in found],
-                [finding.failed for _, _, finding in found],
-                [finding.score for _, _, finding in found],
-                [msgspec.json.encode(finding.spans).decode() for _, _, finding in found],
-                [finding.note for _, _, finding in found],
+                msgspec.json.encode(findings).decode(),
             )
         except asyncpg.UniqueViolationError as error:
             if "comments_idempotency" in str(error):  # a shard's index has a longer name

@@ -109,10 +109,10 @@ stored as (
 ),
 found as (
     insert into findings (site_id, comment_id, ordinal, rule, effect, shadow, failed, score, spans, note)
-    select finding.* from unnest(
-        $17::bigint[], $18::uuid[], $19::smallint[], $20::text[], $21::text[], $22::boolean[], $23::boolean[],
-        $24::real[], $25::jsonb[], $26::text[]
-    ) as finding (site_id, comment_id, ordinal, rule, effect, shadow, failed, score, spans, note)
+    select finding.* from jsonb_to_recordset($17::jsonb) as finding (
+        site_id bigint, comment_id uuid, ordinal smallint, rule text, effect text, shadow boolean, failed boolean,
+        score real, spans jsonb, note text
+    )
     join stored on stored.site_id = finding.site_id and stored.comment_id = finding.comment_id
 ),
 decided as (
