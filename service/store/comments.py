@@ -16,7 +16,7 @@ from service.store.pages import NOBODY, Tally
 from service.store.rows import Findings, read
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from asyncpg import Record
 
@@ -143,37 +143,19 @@ class CommentStore:
 
         Raises IdempotencyRace when one of the keys was stored in the meantime.
         """
+        rows = [_row(*one) for one in judged]
         findings = [
             {"site_id": draft.site, "comment_id": draft.id, "ordinal": ordinal, **msgspec.structs.asdict(finding)}
             for draft, verdict, _ in judged
             for ordinal, finding in enumerate(verdict.findings)
         ]
         try:
-            rows = await self._queries.all(
-                "insert_comments",
-                [draft.site for draft, _, _ in judged],
-                [draft.id for draft, _, _ in judged],
-                [draft.page for draft, _, _ in judged],
-                [draft.title for draft, _, _ in judged],
-                [draft.parent for draft, _, _ in judged],
-                [draft.author for draft, _, _ in judged],
-                [draft.author_key for draft, _, _ in judged],
-                [draft.address_key for draft, _, _ in judged],
-                [draft.body for draft, _, _ in judged],
-                [draft.fingerprint for draft, _, _ in judged],
-                [verdict.status for _, verdict, _ in judged],
-                [verdict.risk for _, verdict, _ in judged],
-                [version for _, _, version in judged],
-                [draft.at for draft, _, _ in judged],
-                [draft.idempotency_key for draft, _, _ in judged],
-                [draft.request_hash for draft, _, _ in judged],
-                msgspec.json.encode(findings).decode(),
-            )
+            stored = await self._queries.all("insert_comments", _document(rows), _document(findings))
         except asyncpg.UniqueViolationError as error:
             if "comments_idempotency" in str(error):  # a shard's index has a longer name
                 raise IdempotencyRace from error
             raise
-        return {row["comment_id"]: Tally(row["approved_count"], row["revision"]) for row in rows}
+        return {row["comment_id"]: Tally(row["approved_count"], row["revision"]) for row in stored}
 
     async def submitted(self, site: int, comment: UUID) -> Submitted | None:
         """Return a stored comment as it was answered when it came."""
@@ -218,3 +200,34 @@ def _known(row: Record) -> Known:
         earlier=row["earlier_id"],
         earlier_hash=row["earlier_hash"],
     )
+
+
+def _row(draft: Draft, verdict: Verdict, version: int) -> dict[str, object]:
+    """Return a comment by the names of its columns."""
+    return {
+        "site_id": draft.site,
+        "comment_id": draft.id,
+        "page_key": draft.page,
+        "title": draft.title,
+        "parent_id": draft.parent,
+        "author": draft.author,
+        "author_key": _bytes(draft.author_key),
+        "address_key": _bytes(draft.address_key),
+        "body": draft.body,
+        "fingerprint": _bytes(draft.fingerprint),
+        "status": verdict.status,
+        "risk": verdict.risk,
+        "policy_version": version,
+        "submitted_at": draft.at,
+        "idempotency_key": draft.idempotency_key,
+        "request_hash": draft.request_hash and _bytes(draft.request_hash),
+    }
+
+
+def _bytes(value: bytes) -> str:
+    """Return bytes as PostgreSQL reads them from a text."""
+    return f"\\x{value.hex()}"
+
+
+def _document(rows: Sequence[Mapping[str, object]]) -> str:
+    return msgspec.json.encode(rows).decode()

@@ -67,15 +67,11 @@ order by draft.place;
 
 -- name: insert_comments
 -- Stores judged drafts with findings, first decisions and counts, all or nothing; a closed page takes none.
-with draft as (
-    select * from unnest(
-        $1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::bytea[], $8::bytea[],
-        $9::text[], $10::bytea[], $11::text[], $12::real[], $13::int[], $14::timestamptz[], $15::text[],
-        $16::bytea[]
-    ) as draft (
-        site_id, comment_id, page_key, title, parent_id, author, author_key, address_key,
-        body, fingerprint, status, risk, policy_version, submitted_at, idempotency_key,
-        request_hash
+with draft as materialized (
+    select * from json_to_recordset($1::json) as draft (
+        site_id bigint, comment_id uuid, page_key text, title text, parent_id uuid, author text, author_key bytea,
+        address_key bytea, body text, fingerprint bytea, status text, risk real, policy_version int,
+        submitted_at timestamptz, idempotency_key text, request_hash bytea
     )
 ),
 page as (
@@ -109,7 +105,7 @@ stored as (
 ),
 found as (
     insert into findings (site_id, comment_id, ordinal, rule, effect, shadow, failed, score, spans, note)
-    select finding.* from jsonb_to_recordset($17::jsonb) as finding (
+    select finding.* from json_to_recordset($2::json) as finding (
         site_id bigint, comment_id uuid, ordinal smallint, rule text, effect text, shadow boolean, failed boolean,
         score real, spans jsonb, note text
     )
