@@ -11,7 +11,7 @@ from service.model import Facts, Finding, Rule, Rules, Span
 from service.moderation import contacts
 from service.moderation.emphasis import Stacks, Stretches
 from service.moderation.folding import once
-from service.moderation.links import domain
+from service.moderation.links import domain, hinted
 from service.moderation.plain import plain
 from service.moderation.sitewords import SiteWords
 from service.moderation.text import Folded, fold
@@ -19,6 +19,7 @@ from service.moderation.text import Folded, fold
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from service.moderation.entries import Severity
     from service.moderation.lexicon import Hit, Lexicon
 
 SPANS = 50
@@ -38,6 +39,11 @@ class Text:
         return plain(self.stored)
 
     @once
+    def hinted(self) -> bool:
+        """Say whether there may be a link or an e-mail address."""
+        return hinted(self.plain)
+
+    @once
     def folded(self) -> Folded:
         """What is matched."""
         return fold(self.stored)
@@ -47,6 +53,11 @@ class Text:
         """Words of the lexicon."""
         return self.lexicon.hits(self.folded)
 
+    @once
+    def severities(self) -> set[Severity]:
+        """How bad these are."""
+        return {hit.severity for hit in self.hits}
+
 
 class Excepted(Struct, frozen=True):
     """What a site lets pass of the lexicon at one severity."""
@@ -54,7 +65,7 @@ class Excepted(Struct, frozen=True):
     categories: frozenset[str]
     words: frozenset[str]
 
-    def rest(self, hits: Iterable[Hit], severity: str) -> list[Hit]:
+    def rest(self, hits: Iterable[Hit], severity: Severity) -> list[Hit]:
         """Return the hits of a severity that the site does not let pass."""
         return [
             hit

@@ -80,9 +80,9 @@ class Folded:
     def __init__(self, source: str) -> None:
         self.source = source
         self.plain = plain(source)
-        raw = self.plain.encode()
+        raw = self.plain.encode(errors="surrogatepass")
         parted = raw.translate(APART.table)
-        self.apart = parted.decode()
+        self.apart = parted.decode(errors="surrogatepass")
         """The text with spaces for punctuation."""
         self.signs = raw.translate(None, NO_SIGNS)
         """The punctuation alone."""

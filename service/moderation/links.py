@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import islice
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
+from ahocorasick_rs import AhoCorasick
 from msgspec import Struct
 
 from service.moderation.domains import ENDINGS, KNOWN, SHORTENERS, WORDS, listed
@@ -28,6 +30,12 @@ JOINT = re.compile(rf"(?:{JOINTS}|(?P<dot>\.))$")
 HONEST = listed("http https ftp ftps")
 KINDS = ("bracketed", "spelled", "spaced")
 HINT = re.compile(r"\.(?=[^\W\d])")
+HINTS = AhoCorasick(
+    [f".{letter}" for letter in f"{ascii_lowercase}_"]
+    + [f". {ending}" for ending in ("com", "org", "edu", "gov", "xyz", "biz")]
+    + [" dot ", " .", "/", "\\\\", "(", "[", "{", "<", "@"]
+)
+"""One of these stands in every ASCII text with a link or an e-mail address."""
 BRACKETED_HINT = re.compile(r"[\[({<]\s?(?:\.|dot|p[ou]n)")
 SPACED_HINT = re.compile(r"\. (?=(?:com|org|edu|gov|xyz|biz)\b|[^\W\d_]{2,24}/)")
 REST = re.compile(r"(?::\d{1,5})?(?:[/?#][^\s<>\"]*)?")
@@ -64,6 +72,11 @@ class Link(Struct, frozen=True):
     def shortened(self) -> bool:
         """Whether the host leads anywhere else."""
         return self.host.removeprefix("www.") in SHORTENERS
+
+
+def hinted(plain: str) -> bool:
+    """Say whether a text may hold a link or an e-mail address at all; one quick look for all that would tell."""
+    return not plain.isascii() or bool(HINTS.find_matches_as_indexes(plain))
 
 
 def find(plain: str, text: str, most: int = 300) -> tuple[Link, ...]:
@@ -112,7 +125,7 @@ def explicit(plain: str) -> Iterator[Link]:
 def bare(plain: str, text: str) -> Iterator[Link]:
     """Yield hosts without a scheme that end in a known way; what stands between spaces is looked at once."""
     known: dict[str, list[Link]] = {}
-    for start, end in hinted(plain):
+    for start, end in pieces(plain):
         piece = text[start:end]
         if piece not in known:
             known[piece] = [*hosts(plain[start:end], piece)]
@@ -120,7 +133,7 @@ def bare(plain: str, text: str) -> Iterator[Link]:
             yield Link(start + found.start, start + found.end, found.host, found.disguised)
 
 
-def hinted(plain: str) -> Iterator[tuple[int, int]]:
+def pieces(plain: str) -> Iterator[tuple[int, int]]:
     """Yield the pieces of a text between spaces where something may end a host."""
     padded, end = f"{plain} ", 0
     for hint in HINT.finditer(plain):

@@ -12,6 +12,7 @@ from service.moderation.emphasis import shouted
 from service.moderation.links import below, find
 
 if TYPE_CHECKING:
+    from service.moderation.entries import Severity
     from service.moderation.sitewords import SiteWords
 
 Ask = Callable[[Case], Finding | None]
@@ -54,6 +55,8 @@ def mild_profanity(case: Case) -> Finding | None:
 
 def links(case: Case) -> Finding | None:
     """Speak of too many links, and of one that is blocked, disguised, shortened, or in the name."""
+    if not case.body.hinted and not (case.name and case.name.hinted):
+        return None
     settings, limit = case.settings, case.rules.links.limit
     most = max(limit, ENOUGH_LINKS) + 1
     in_body = find(case.body.plain, case.body.stored, most)
@@ -83,7 +86,7 @@ def links(case: Case) -> Finding | None:
 
 def contact_details(case: Case) -> Finding | None:
     """Speak of e-mail addresses and telephone numbers."""
-    addresses = list(contacts.addresses(case.body.plain))
+    addresses = list(contacts.addresses(case.body.plain)) if case.body.hinted else []
     numbers = list(contacts.numbers(case.body.plain))
     if not addresses and not numbers:
         return None
@@ -179,9 +182,9 @@ def site_words(rule: str, words: SiteWords, case: Case, *, score: float) -> Find
     return case.finding(rule, spans=body, score=score, words=len(body) + len(name), place=place(body, name))
 
 
-def profanity(rule: str, severity: str, case: Case, *, score: float) -> Finding | None:
+def profanity(rule: str, severity: Severity, case: Case, *, score: float) -> Finding | None:
     """Look at the lexicon's hits of one severity, in the comment and in the name."""
-    if not case.body.hits and not (case.name and case.name.hits):
+    if severity not in case.body.severities and not (case.name and severity in case.name.severities):
         return None
     excepted = case.settings.excepted[rule]
     body = excepted.rest(case.body.hits, severity)

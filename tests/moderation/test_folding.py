@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.moderation.characters import TABLE
@@ -62,6 +62,7 @@ def test_every_folded_character_comes_from_a_place_in_the_text(text: str) -> Non
     assert folded.origins == sorted(folded.origins)
 
 
+@example("\ud800")
 @given(st.one_of(ANYTHING, MARKED))
 def test_views_stand_where_they_say(text: str) -> None:
     folded = fold(text)
@@ -122,6 +123,7 @@ def test_nothing_folds_to_what_folds_further() -> None:
 
 
 @settings(max_examples=300)
+@example("\ud800fuck")
 @given(ANYTHING)
 def test_any_text_folds(text: str) -> None:
     folded = fold(text)
