@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 View = TypeVar("View")
 
+FOLDED = frozenset(map(chr, TABLE))
+"""What stands for something else: a text of other scripts may have none of it."""
 PLAIN = Signs({code: text or None for code, text in TABLE.items() if code < ASCII})
 SHAPE = bytes(ord(" ") if code == ord(" ") else ord("x") for code in range(256))
 LONE = b" x x x "
@@ -243,7 +245,10 @@ class Folded:
 def plain(source: str) -> str:
     """Return a text in small Latin letters wherever a character looks like one; doing so twice changes nothing."""
     text = MARKUP.sub(replaced, source) if "&" in source or "<" in source else source
-    text = PLAIN.read(text) if text.isascii() else text.translate(TABLE).lower()
+    if text.isascii():
+        text = PLAIN.read(text)
+    else:
+        text = text.lower() if FOLDED.isdisjoint(text) else text.translate(TABLE).lower()
     return text.replace("..", "  ") if ".." in text else text
 
 

@@ -175,20 +175,19 @@ class Matcher:
 
     def _read(
         self, chunks: Sequence[tuple[str, int]], read: Callable[[str], str], find: Callable[[str], Match | None]
-    ) -> Iterator[Match]:
-        """Yield what is found in pieces between spaces once one of them, read in a certain way, is a known word."""
+    ) -> list[Match]:
+        """Return what is found in pieces between spaces once one of them, read in a certain way, is a known word."""
         known = self.spellings.words.keys()
-        text = read(" ".join({chunk for chunk, _ in chunks} - CONTRACTIONS))
+        distinct = {chunk for chunk, _ in chunks} - CONTRACTIONS
+        text = read(" ".join(distinct))
         if known.isdisjoint(text.split()):
             thin = collapse(text)
             if thin == text or known.isdisjoint(thin.split()):
-                return
-        places: dict[str, Match | None] = {}
-        for chunk, start in chunks:
-            if chunk not in places:
-                places[chunk] = find(chunk)
-            if place := places[chunk]:
-                yield start + place[0], start + place[1], place[2]
+                return []
+        found = {chunk: match for chunk in distinct if (match := find(chunk))}
+        return [
+            (start + match[0], start + match[1], match[2]) for chunk, start in chunks if (match := found.get(chunk))
+        ]
 
     def _together(self, chunk: str) -> Match | None:
         """Return what a word means when the signs in it are left out."""
