@@ -179,6 +179,8 @@ class Matcher:
         """Return what is found in pieces between spaces once one of them, read in a certain way, is a known word."""
         known = self.spellings.words.keys()
         distinct = {chunk for chunk, _ in chunks} - CONTRACTIONS
+        if not distinct:
+            return []
         text = read(" ".join(distinct))
         if known.isdisjoint(text.split()):
             thin = collapse(text)
