@@ -20,7 +20,8 @@ class Signs:
 
     def read(self, text: str) -> str:
         """Return the text read in this way; bytes are many times faster than `str.translate`."""
-        return text.encode().translate(self.table, self.dropped).decode()
+        read = text.encode(errors="surrogatepass").translate(self.table, self.dropped)
+        return read.decode(errors="surrogatepass")
 
 
 ASCII = 0x80

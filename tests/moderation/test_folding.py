@@ -62,7 +62,7 @@ def test_every_folded_character_comes_from_a_place_in_the_text(text: str) -> Non
     assert folded.origins == sorted(folded.origins)
 
 
-@example("\ud800")
+@example("~\ud800")
 @given(st.one_of(ANYTHING, MARKED))
 def test_views_stand_where_they_say(text: str) -> None:
     folded = fold(text)
