@@ -1,7 +1,7 @@
-"""What Citus carries out in no single statement: the same in several, each of one site.
+"""What a Citus is given instead of one statement: the same in several, each of one site, in one transaction.
 
-It sends a statement to a node as a whole when it sees at once of which site it is; nothing else may be written beside
-an insert, and who listens at the coordinator hears nothing of what a node says.
+A statement that says at once of which site it is goes to the node of that site as it stands, and nobody hears what is
+told there. Any other is taken apart, and refused where one part looks into a table by what another part gives.
 """
 
 from __future__ import annotations
