@@ -1,4 +1,4 @@
-"""What makes the tables and statements fit for Citus: what is of a site is found by it, and nothing else is refused."""
+"""What makes tables and statements fit for Citus: each is found by its site, and of no kind that it refuses."""
 
 from __future__ import annotations
 
