@@ -12,13 +12,16 @@ import asyncpg
 from service.errors import DatabaseUnavailable, Overloaded
 from service.hosts import Hosts
 from service.migrations import SQL
+from service.steps import STEPS, apart
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
     from asyncpg import Connection, Record
     from asyncpg.pool import PoolConnectionProxy
+
+    from service.steps import Row
 
 RETRY_SECONDS = "2"
 ACQUIRE_SECONDS = 5.0
@@ -42,6 +45,7 @@ REFUSED = (
     asyncpg.InvalidCatalogNameError,  # dropped, or not restored yet
 )
 SELF = "select pg_backend_pid()"
+CITUS = "select exists (select from pg_extension where extname = 'citus')"
 ARRAYS = "select " + ", ".join(
     f"null::{name}[]"
     for name in ("boolean", "bytea", "bigint", "integer", "jsonb", "real", "smallint", "text", "timestamptz", "uuid")
@@ -94,19 +98,34 @@ async def _learn_arrays(connection: Connection[Any]) -> None:
 
 
 class Session:
-    """Named queries on one connection."""
+    """Named queries on one connection; on a Citus, some of them in steps."""
 
-    def __init__(self, connection: PoolConnectionProxy, statements: dict[str, str]) -> None:
+    def __init__(self, connection: PoolConnectionProxy, statements: dict[str, str], *, citus: bool = False) -> None:
         self._connection = connection
         self._statements = statements
+        self._steps = STEPS if citus else {}
 
-    async def all(self, name: str, *arguments: object) -> list[Record]:
-        """Return every row that the query gives."""
+    async def ask(self, name: str, *arguments: object) -> list[Record]:
+        """Return every row that the query gives as it is written."""
         return await self._connection.fetch(self._statements[name], *arguments)
 
-    async def one(self, name: str, *arguments: object) -> Record | None:
+    async def all(self, name: str, *arguments: object) -> Sequence[Row]:
+        """Return every row that the query gives."""
+        if name in self._steps:
+            return await self._steps[name](self, *arguments)
+        return await self.ask(name, *arguments)
+
+    async def one(self, name: str, *arguments: object) -> Row | None:
         """Return the first row that the query gives."""
+        if name in self._steps:
+            return next(iter(await self._steps[name](self, *arguments)), None)
         return await self._connection.fetchrow(self._statements[name], *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commit what is done meanwhile when the block ends without an error."""
+        async with self._connection.transaction():
+            yield
 
 
 class Database:
@@ -121,6 +140,7 @@ class Database:
 
     def __init__(self, url: str, *, connections: int = 10, idle: int = 1, pooler: bool = False) -> None:
         self.statements = load()
+        self.statements |= apart(self.statements)
         self._pool: asyncpg.Pool[Record] = asyncpg.create_pool(
             url,
             min_size=idle,
@@ -129,11 +149,12 @@ class Database:
             timeout=ACQUIRE_SECONDS,
             reset=_keep,
             connect=Hosts(url).connect,
-            init=_learn_arrays if pooler else _plan_once,
+            init=self._get_ready,
             statement_cache_size=0 if pooler else STATEMENTS,
             server_settings={"application_name": "trecento", "timezone": "UTC"},
         )
         self._pooler = pooler
+        self._citus = False
         self._planned: dict[int, float] = {}
 
     async def open(self) -> None:
@@ -144,6 +165,13 @@ class Database:
     async def close(self) -> None:
         """Let running queries end, then disconnect."""
         await self._pool.close()
+
+    async def _get_ready(self, connection: Connection[Any]) -> None:
+        self._citus = await connection.fetchval(CITUS)
+        if self._pooler:
+            await _learn_arrays(connection)
+        elif not self._citus:  # what Citus takes apart it plans for the arguments of one call, and else refuses
+            await _plan_once(connection)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -157,7 +185,7 @@ class Database:
                 raise Overloaded(headers={"Retry-After": RETRY_SECONDS}) from error
             try:
                 await self._plan_anew(connection)
-                yield Session(connection, self.statements)
+                yield Session(connection, self.statements, citus=self._citus)
             except (TimeoutError, asyncpg.ReadOnlySQLTransactionError):
                 # The server fell silent, or another has become the primary: no connection to it is to be used again.
                 await self._pool.expire_connections()
@@ -182,15 +210,15 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Give one connection inside a transaction, committed when the block ends without an error."""
-        async with self.session() as session, session._connection.transaction():  # noqa: SLF001 - same module
+        async with self.session() as session, session.transaction():
             yield session
 
-    async def all(self, name: str, *arguments: object) -> list[Record]:
+    async def all(self, name: str, *arguments: object) -> Sequence[Row]:
         """Return every row that the query gives."""
         async with self.session() as session:
             return await session.all(name, *arguments)
 
-    async def one(self, name: str, *arguments: object) -> Record | None:
+    async def one(self, name: str, *arguments: object) -> Row | None:
         """Return the first row that the query gives."""
         async with self.session() as session:
             return await session.one(name, *arguments)

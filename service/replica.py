@@ -13,7 +13,9 @@ from service.errors import DatabaseUnavailable, Overloaded
 from service.postgres import RETRY_SECONDS, Database
 
 if TYPE_CHECKING:
-    from asyncpg import Record
+    from collections.abc import Sequence
+
+    from service.steps import Row
 
 PATIENCE_SECONDS = 1.0
 """How long one request waits for the standby before it asks the primary."""
@@ -47,7 +49,7 @@ class Replica(Database):
         self._here = False
         self._pool.terminate()  # whatever is under way is read from the primary
 
-    async def all(self, name: str, *arguments: object) -> list[Record]:
+    async def all(self, name: str, *arguments: object) -> Sequence[Row]:
         """Return every row that the query gives."""
         if not self._here:
             raise DatabaseUnavailable(headers={"Retry-After": RETRY_SECONDS})
@@ -59,7 +61,7 @@ class Replica(Database):
                 self._try(type(error.__cause__ or error).__name__)
             raise DatabaseUnavailable(headers={"Retry-After": RETRY_SECONDS}) from error
 
-    async def _ask(self, name: str, *arguments: object) -> list[Record]:
+    async def _ask(self, name: str, *arguments: object) -> Sequence[Row]:
         # A task of its own: to end a query on a silent connection takes longer than anybody should wait.
         asking = asyncio.create_task(super().all(name, *arguments))
         asking.add_done_callback(lambda task: task.cancelled() or task.exception())

@@ -103,6 +103,14 @@ async def empty_url(postgres: str) -> AsyncIterator[str]:
     await run(postgres, f"drop database {name} with (force)")
 
 
+@pytest.fixture(params=["plain", "citus"])
+def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have the test run in both forms: as plain PostgreSQL stores, and as if it were a Citus."""
+    if request.param == "citus":
+        monkeypatch.setattr("service.postgres.CITUS", "select true")
+    return str(request.param)
+
+
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     database = Database(url, connections=3)

@@ -1,4 +1,4 @@
-"""What makes the tables and statements fit for Citus: whatever belongs to a site is found by its site."""
+"""What makes tables and statements fit for Citus: each is found by its site, and of no kind that it refuses."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pglast.visitors import Visitor
 from service.citus import REFERENCE, SUITABLE, distribute, tables
 from service.migrations import MigrationError
 from service.postgres import load
+from service.steps import STEPS, apart
 from service.store.retention import RetentionStore
 from tests.program import Program
 from tests.store.conftest import open_newsroom
@@ -24,18 +25,31 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any]
 
 OF_A_SITE = {"policies", "pages", "comments", "findings", "decisions", "moderators", "credentials", "bans"}
-QUERIES = load()
+QUERIES = load() | apart(load())
 EVERYWHERE = {"verify_counts"}
 """Goes through all sites, and asks every node."""
+SPREAD = {*EVERYWHERE, "site", "judged_comment"}
+"""Finds sites by other tables, which Citus takes of what only reads and joins all by site."""
+GIVEN, OTHER = "$", "?"
 
 
 class Found(Visitor):
-    """The tables that each part of a statement reads or writes without naming their site."""
+    """What Citus minds in a statement, and the tables of which it is not said at all, or not at once, of which site."""
 
     def __init__(self) -> None:
         super().__init__()
         self.used: set[str] = set()
         self.unsited: set[str] = set()
+        self.spread: set[str] = set()
+        self.minded: set[str] = set()
+        self._tables: set[str] = set()
+        self._parts: set[str] = set()
+        self._tells = False
+
+    @property
+    def refused(self) -> set[str]:
+        told = {"tells from a node"} if self._tells and self._tables - self._parts else set()
+        return self.minded | told
 
     def visit_SelectStmt(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - the name of the node
         relations = [part for one in node.fromClause or () for part in flat(one)]
@@ -50,18 +64,44 @@ class Found(Visitor):
         self._check([node.relation], [node.whereClause])
 
     def visit_InsertStmt(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - same
-        self.used.add(node.relation.relname)
-        if node.relation.relname in OF_A_SITE and node.cols[0].name != "site_id":
-            self.unsited.add(node.relation.relname)
+        table, rows = node.relation.relname, node.selectStmt
+        self.used.add(table)
+        if table not in OF_A_SITE:
+            return
+        if node.cols[0].name != "site_id":
+            self.unsited.add(table)
+        if side(rows.valuesLists[0][0] if rows.valuesLists else rows.targetList[0].val) != GIVEN:
+            self.spread.add(table)
+
+    def visit_CommonTableExpr(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - same
+        self._parts.add(node.ctename)
+        if not isinstance(node.ctequery, ast.SelectStmt):
+            self.minded.add("writes in a part")
+
+    def visit_SubLink(self, ancestors: Any, _node: Any) -> None:  # noqa: N802 - same
+        inserted = ancestors.find_nearest(ast.InsertStmt)
+        if ancestors.find_nearest(ast.OnConflictClause) or (inserted and inserted.node.selectStmt.valuesLists):
+            self.minded.add("looks up what to insert")
+
+    def visit_FuncCall(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - same
+        self._tells |= node.funcname[-1].sval == "pg_notify"
+
+    def visit_RangeVar(self, _ancestors: Any, node: Any) -> None:  # noqa: N802 - same
+        self._tables.add(node.relname)
 
     def _check(self, relations: list[Any], conditions: list[Any]) -> None:
-        named = {name for condition in conditions for name in equal(condition)}
+        pairs = [pair for condition in conditions for pair in equal(condition)]
         of_a_site = [one for one in relations if one.relname in {*OF_A_SITE, "judged_comments"}]
         self.used |= {one.relname for one in of_a_site}
-        for one in of_a_site:
-            alias = one.alias.aliasname if one.alias else one.relname
-            if alias not in named and not ("" in named and len(of_a_site) == 1):
-                self.unsited.add(one.relname)
+        names = {one.alias.aliasname if one.alias else one.relname: one.relname for one in of_a_site}
+        if len(names) == 1:  # its column needs no name of a table
+            pairs = [(one or min(names), other or min(names)) for one, other in pairs]
+        named = {name for pair in pairs for name in pair}
+        self.unsited |= {table for name, table in names.items() if name not in named}
+        known = {GIVEN}
+        for _ in names:
+            known |= {name for pair in pairs if known & {*pair} for name in pair if name in names}
+        self.spread |= {table for name, table in names.items() if name not in known}
 
 
 def flat(node: Any) -> list[Any]:
@@ -75,20 +115,26 @@ def joined(node: Any) -> list[Any]:
     return [node.quals, *joined(node.larg), *joined(node.rarg)] if isinstance(node, ast.JoinExpr) else []
 
 
-def equal(node: object) -> set[str]:
-    """Return whose `site_id` must equal something for a condition to hold; "" where it is not said whose."""
+def equal(node: object) -> list[tuple[str, str]]:
+    """Return whose `site_id` must equal whose, or what is given, for a condition to hold; "" is nobody's by name."""
     condition: Any = node
     if isinstance(node, ast.BoolExpr) and condition.boolop.name == "AND_EXPR":
-        return {name for part in condition.args for name in equal(part)}
+        return [pair for part in condition.args for pair in equal(part)]
     if not (isinstance(node, ast.A_Expr) and [part.sval for part in condition.name] == ["="]):
-        return set()
-    named = set()
-    for side in (condition.lexpr, condition.rexpr):
-        if isinstance(side, ast.ColumnRef):
-            *whose, column = [part.sval for part in side.fields or ()]
-            if column == "site_id":
-                named.add(whose[0] if whose else "")
-    return named
+        return []
+    sides = side(condition.lexpr), side(condition.rexpr)
+    return [] if {*sides} <= {GIVEN, OTHER} else [sides]
+
+
+def side(node: object) -> str:
+    """Return the table whose `site_id` stands at one side of an equation, or what else stands there."""
+    one: Any = node
+    if isinstance(node, ast.TypeCast):
+        return side(one.arg)
+    if isinstance(node, ast.ColumnRef):
+        *whose, column = [getattr(part, "sval", "*") for part in one.fields]
+        return (whose[0] if whose else "") if column == "site_id" else OTHER
+    return GIVEN if isinstance(node, ast.ParamRef) else OTHER
 
 
 def found(statement: str) -> Found:
@@ -118,6 +164,77 @@ def test_every_statement_names_the_site_of_every_table() -> None:
 )
 def test_a_statement_that_does_not_is_noticed(statement: str) -> None:
     assert found(statement).unsited
+
+
+def test_what_runs_on_a_citus_says_at_once_of_which_site_it_is() -> None:
+    spread = {name: found(QUERIES[name]).spread for name in QUERIES.keys() - STEPS.keys()}
+    assert {name for name, tables in spread.items() if tables} == SPREAD
+    assert {name for name in SPREAD if found(QUERIES[name]).refused} == set()
+    assert found(QUERIES["facts"]).spread == {"pages", "comments", "bans"}  # the steps for it ask by site
+
+
+def test_nothing_that_runs_on_a_citus_is_of_a_kind_that_it_refuses_or_carries_out_unheard() -> None:
+    refused = {name: found(statement).refused for name, statement in QUERIES.items()}
+    assert {name: why for name, why in refused.items() if why and name not in STEPS} == {}
+    writing, telling = "writes in a part", "tells from a node"
+    assert {name: why for name, why in refused.items() if why} == {
+        "insert_comments": {writing, telling},
+        "record_decision": {writing, telling},
+        "delete_comments": {writing, telling},
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("with new as (insert into bans (site_id) values ($1) returning *) select from new", "writes in a part"),
+        (
+            "with old as (delete from bans where site_id = $1) insert into bans (site_id) values ($1)",
+            "writes in a part",
+        ),
+        ("with now as (update pages set title = $2 where site_id = $1) select", "writes in a part"),
+        ("insert into bans (site_id, until) values ($1, (select now()))", "looks up what to insert"),
+        (
+            "insert into sites (name) values ($1) on conflict (name) do update set name = (select 'a')",
+            "looks up what to insert",
+        ),
+        ("select pg_notify('a', key) from pages where site_id = $1", "tells from a node"),
+        (
+            "with one as (select key from pages where site_id = $1) select pg_notify('a', key) from one",
+            "tells from a node",
+        ),
+        ("update pages set title = pg_notify('a', key)::text where site_id = $1", "tells from a node"),
+    ],
+)
+def test_a_statement_of_such_a_kind_is_noticed(statement: str, why: str) -> None:
+    assert found(statement).refused == {why}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "with one as (select $1::text as key) select pg_notify('a', key) from one",
+        "select pg_notify('a', key) from json_to_recordset($1::json) as page (key text)",
+        "insert into bans (site_id, until) select $1::bigint, (select max(until) from bans where site_id = $1)",
+        "update pages set approved_count = (select count(*) from comments where site_id = $1) where site_id = $1",
+    ],
+)
+def test_what_it_takes_is_not_minded(statement: str) -> None:
+    assert (found(statement).refused, found(statement).spread) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select from pages where site_id = $1 and exists (select from bans where bans.site_id = pages.site_id)",
+        "select from comments join pages on pages.site_id = comments.site_id",
+        "select from comments as c, pages as p, bans where c.site_id = p.site_id and bans.site_id = $1",
+        "update pages set title = 'a' from unnest($1::bigint[]) as u (site_id) where pages.site_id = u.site_id",
+        "insert into bans (site_id) select u.site_id from unnest($1::bigint[]) as u (site_id)",
+    ],
+)
+def test_a_statement_whose_site_is_not_known_at_once_is_noticed(statement: str) -> None:
+    assert found(statement).spread
 
 
 async def test_what_the_desk_looks_at_is_joined_by_site(sql: Connection) -> None:

@@ -80,6 +80,7 @@ async def test_what_is_known_is_not_asked_again(counts: Counts, pages: Pages, ne
     assert pages.asked == [("b",)]
 
 
+@pytest.mark.usefixtures("storing")
 async def test_every_way_to_change_a_count_is_heard(
     counts: Counts, pages: Pages, newsroom: Newsroom, sql: asyncpg.Connection[Any]
 ) -> None:
@@ -99,6 +100,7 @@ async def test_every_way_to_change_a_count_is_heard(
     assert pages.asked == [("page",)]
 
 
+@pytest.mark.usefixtures("storing")
 async def test_a_batch_over_more_pages_than_one_notification_holds_is_heard_whole(
     counts: Counts, newsroom: Newsroom
 ) -> None:

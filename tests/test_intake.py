@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from service.postgres import Database
     from tests.conftest import Clock
 
+pytestmark = pytest.mark.usefixtures("storing")
+
 
 @pytest.fixture
 async def court(database: Database, lexicon: Lexicon, clock: Clock) -> Court:

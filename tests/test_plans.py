@@ -28,12 +28,11 @@ from tests.conftest import named, run
 from tests.store.conftest import Newsroom, open_newsroom
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from uuid import UUID
 
-    from asyncpg import Record
-
     from service.model import Status
+    from service.steps import Row
     from service.store.desk import Order
 
     Connection = asyncpg.Connection[Any]
@@ -84,11 +83,11 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 class Watched(Session):
     """Explains every query in both ways of planning, and undoes it, before it runs."""
 
-    async def all(self, name: str, *arguments: object) -> list[Record]:
+    async def all(self, name: str, *arguments: object) -> Sequence[Row]:
         await self._explain(name, arguments)
         return await super().all(name, *arguments)
 
-    async def one(self, name: str, *arguments: object) -> Record | None:
+    async def one(self, name: str, *arguments: object) -> Row | None:
         await self._explain(name, arguments)
         return await super().one(name, *arguments)
 

@@ -18,10 +18,9 @@ from service.store.rows import Findings, read
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from asyncpg import Record
-
     from service.model import Draft, Policy, Rules, Verdict
     from service.postgres import Database, Session
+    from service.steps import Row
 
 
 ALIKE = 200
@@ -186,7 +185,7 @@ def _asked(rules: Rules) -> tuple[int, int, int, int, int, int]:
     )
 
 
-def _known(row: Record) -> Known:
+def _known(row: Row) -> Known:
     return Known(
         facts=Facts(
             banned=row["banned"],

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from service.steps import tell
 from service.store.rows import read
 
 if TYPE_CHECKING:
@@ -67,4 +68,4 @@ class PageStore:
         """Set a page's count to what its comments say, while nobody else changes it."""
         async with self._database.transaction() as session:
             await session.one("lock_page", site, page)
-            await session.one("repair_count", site, page)
+            await tell(session, await session.all("repair_count", site, page))

@@ -51,7 +51,8 @@ class SiteStore:
     async def add(self, name: str, origins: Sequence[str], at: datetime) -> Site:
         """Make a site with the default policy, or add origins to the one that has this name."""
         async with self._database.transaction() as session:
-            [added] = await session.all("add_site", name, origins, at)
+            await session.all("add_site", name, at)
+            [added] = await session.all("add_origins", name, origins)
             if await session.one("site", name) is None:
                 await session.one("add_policy", added["site_id"], msgspec.json.encode(Policy()).decode(), at)
             [row] = await session.all("site", name)

@@ -133,6 +133,54 @@ select stored.comment_id, page.approved_count, page.revision, (select count(*) f
 from stored
 join page on page.site_id = stored.site_id and page.page_id = stored.page_id;
 
+-- name: add_pages
+-- Citus: makes the pages of judged drafts of one site, or raises their counts; a closed page is left out.
+insert into pages (site_id, page_id, key, title, approved_count, revision, created_at)
+select
+    $1::bigint, (array_agg(comment_id))[1], page_key, min(title), (count(*) filter (where status = 'approved'))::int,
+    bool_or(status = 'approved')::int::bigint, min(submitted_at)
+from json_to_recordset($2::json) as draft (
+    comment_id uuid, page_key text, title text, status text, submitted_at timestamptz
+)
+group by page_key
+order by page_key
+on conflict (site_id, key) do update
+set approved_count = pages.approved_count + excluded.approved_count,
+    revision = pages.revision + excluded.revision,
+    title = coalesce(pages.title, excluded.title)
+where pages.closed_at is null
+returning site_id, page_id, key, approved_count, revision;
+
+-- name: add_comments
+-- Citus: stores judged drafts of one site, whose pages are known.
+insert into comments (
+    site_id, comment_id, page_id, parent_id, author, author_key, address_key, body, fingerprint,
+    status, risk, policy_version, submitted_at, idempotency_key, request_hash
+)
+select
+    $1::bigint, comment_id, page_id, parent_id, author, author_key, address_key, body, fingerprint,
+    status, risk, policy_version, submitted_at, idempotency_key, request_hash
+from json_to_recordset($2::json) as draft (
+    comment_id uuid, page_id uuid, parent_id uuid, author text, author_key bytea, address_key bytea, body text,
+    fingerprint bytea, status text, risk real, policy_version int, submitted_at timestamptz, idempotency_key text,
+    request_hash bytea
+)
+order by idempotency_key; -- like pages above: two batches never wait for each other in a ring
+
+-- name: add_findings
+-- Citus: stores the findings of comments of one site.
+insert into findings (site_id, comment_id, ordinal, rule, effect, shadow, failed, score, spans, note)
+select $1::bigint, finding.* from json_to_recordset($2::json) as finding (
+    comment_id uuid, ordinal smallint, rule text, effect text, shadow boolean, failed boolean, score real, spans jsonb,
+    note text
+);
+
+-- name: add_first_decisions
+-- Citus: writes down what the policy decided on comments of one site.
+insert into decisions (site_id, comment_id, seq, to_status, policy_version, decided_at)
+select $1::bigint, comment_id, 1, status, policy_version, submitted_at
+from json_to_recordset($2::json) as draft (comment_id uuid, status text, policy_version int, submitted_at timestamptz);
+
 -- name: submitted
 -- One comment as it was answered when it came: its first status, whatever happened since, and its findings.
 select id, page, parent, author, body, decisions.to_status as status, at, count, findings
@@ -149,7 +197,7 @@ from pages as page
 left join lateral (
     select comment_id, parent_id, author, body, submitted_at
     from comments
-    where comments.site_id = page.site_id and comments.page_id = page.page_id and status = 'approved'
+    where comments.site_id = $1 and comments.page_id = page.page_id and status = 'approved'
         and comment_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
     order by comment_id desc
     limit $4
@@ -166,7 +214,7 @@ from pages as page
 left join lateral (
     select comment_id, parent_id, author, body, submitted_at
     from comments
-    where comments.site_id = page.site_id and comments.page_id = page.page_id and status = 'approved'
+    where comments.site_id = $1 and comments.page_id = page.page_id and status = 'approved'
         and comment_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
     order by comment_id
     limit $4

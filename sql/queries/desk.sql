@@ -136,3 +136,17 @@ recorded as (
 select counted.key, counted.approved_count as count, counted.revision, (select count(*) from told) as told
 from recorded
 left join counted on counted.site_id = recorded.site_id;
+
+-- name: change_status
+-- Citus: changes a comment's status.
+update comments set status = $4 where site_id = $1 and comment_id = $2 and status = $3 returning page_id;
+
+-- name: add_decision
+-- Citus: writes down who changed a comment's status, and why.
+insert into decisions (
+    site_id, comment_id, seq, from_status, to_status, moderator_id, reason, note, decided_at, action
+)
+select
+    $1::bigint, $2::uuid, max(seq) + 1, $3::text, $4::text, $5::uuid, $6::text, $7::text, $8::timestamptz, $9::text
+from decisions
+where site_id = $1 and comment_id = $2;

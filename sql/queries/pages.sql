@@ -31,17 +31,30 @@ select approved_count from pages where site_id = $1 and page_id = $2 for no key 
 
 -- name: repair_count
 -- Sets a page's count to what its comments say; run after lock_page, in the same transaction.
-with mended as (
-    update pages
-    set revision = revision + 1,
-        approved_count = (
-            select count(*) from comments
-            where comments.site_id = $1 and comments.page_id = $2 and status = 'approved'
-        )
-    where site_id = $1 and page_id = $2
-    returning site_id, key, approved_count, revision
-)
-select pg_notify('trecento_pages', json_build_array(json_build_array(
+update pages
+set revision = revision + 1,
+    approved_count = (
+        select count(*) from comments
+        where comments.site_id = $1 and comments.page_id = $2 and status = 'approved'
+    )
+where site_id = $1 and page_id = $2
+returning site_id, key, approved_count, revision;
+
+-- name: change_counts
+-- Citus: raises or lowers the counts of pages of one site; run when nobody else can change them.
+update pages
+set approved_count = pages.approved_count + change.comments, revision = pages.revision + 1
+from unnest($2::uuid[], $3::int[]) as change (page_id, comments)
+where pages.site_id = $1 and pages.page_id = change.page_id
+returning pages.site_id, pages.key, pages.approved_count, pages.revision;
+
+-- name: tell
+-- Tells who keeps counts what pages show, at most 64 a notification: its text must stay under 8,000 bytes.
+select pg_notify('trecento_pages', json_agg(json_build_array(
     site_id, encode(sha256(convert_to(key, 'UTF8')), 'hex'), approved_count, revision
 ))::text)
-from mended;
+from (
+    select site_id, key, approved_count, revision, (row_number() over () - 1) / 64 as part
+    from json_to_recordset($1::json) as page (site_id bigint, key text, approved_count int, revision bigint)
+) as changed
+group by part;

@@ -10,6 +10,14 @@ limit $5;
 -- Has this transaction give up when it waits this long for a lock, sooner than any deadlock is looked for.
 select set_config('lock_timeout', $1, true);
 
+-- name: set_everywhere
+-- Citus: has what this transaction sets from now on go along to the nodes.
+select set_config('citus.propagate_set_commands', 'local', true);
+
+-- name: give_way_everywhere
+-- Citus: as give_way, on every node.
+set local lock_timeout = '100ms';
+
 -- name: lock_pages
 -- Keeps others from the counts of pages, taking them in the order in which batches of comments do.
 select page_id from pages where site_id = $1 and page_id = any($2::uuid[]) order by key for no key update;
@@ -43,6 +51,10 @@ told as ( -- at most 64 pages a notification: its text must stay under 8,000 byt
     group by part
 )
 select count(*) as deleted, (select count(*) from told) as told from gone where site_id = $1;
+
+-- name: delete_those
+-- Citus: deletes comments that still have a status, with findings and decisions.
+delete from comments where site_id = $1 and comment_id = any($2::uuid[]) and status = $3 returning page_id;
 
 -- name: drop_expired_bans
 -- Forgets bans that have ended.

@@ -2,7 +2,7 @@
 -- One site with the newest version of its policy.
 select
     sites.site_id as id, sites.name, sites.origins, policies.version, policies.document,
-    exists (select from bans where bans.site_id = sites.site_id) as bans
+    exists (select from bans where bans.site_id = policies.site_id) as bans
 from sites
 join policies on policies.site_id = sites.site_id
 where sites.name = $1
@@ -10,12 +10,16 @@ order by policies.version desc
 limit 1;
 
 -- name: add_site
--- Makes a site, or adds origins to the one of this name.
-insert into sites (name, origins, created_at) values ($1, $2, $3)
-on conflict (name) do update
+-- Makes a site where there is none of this name.
+insert into sites (name, created_at) values ($1, $2) on conflict (name) do nothing;
+
+-- name: add_origins
+-- Adds origins to those of a site.
+update sites
 set origins = (select coalesce(array_agg(distinct origin order by origin), '{}')
-    from unnest(sites.origins || excluded.origins) as origin)
-returning site_id, origins;
+    from unnest(sites.origins || $2::text[]) as origin)
+where name = $1
+returning site_id;
 
 -- name: add_policy
 -- Stores the next version of a site's policy; two at once collide on the key, and one of them fails.

@@ -91,6 +91,11 @@ class Newsroom:
         }
 
 
+@pytest.fixture(autouse=True)
+def _storing(storing: str) -> None:
+    """Have every test here run in both forms."""
+
+
 @pytest.fixture
 async def newsroom(database: Database) -> Newsroom:
     return await open_newsroom(database, "default")
