@@ -148,26 +148,33 @@ class Intake:
 
     async def _carry(self, entries: list[Entry]) -> None:
         """Store one batch after another until nothing waits, those that follow each other at once on one connection."""
-        while entries:
-            try:
-                async with self._store.on_one_connection() as store:
-                    until = asyncio.get_running_loop().time() + HOLD
-                    while entries and asyncio.get_running_loop().time() < until:
-                        await self._look_judge_and_store(store, entries)
-                        entries = self._next(entries)
-            except (DatabaseUnavailable, Overloaded) as error:
-                _refuse_all(entries, error)
-            except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
-                await self._answer_each(entries, error)
-            else:
-                continue
-            entries = self._next(entries)
+        clock = asyncio.get_running_loop().time
+        try:
+            while entries:
+                try:
+                    async with self._store.on_one_connection() as store:
+                        until = clock() + HOLD
+                        while entries and clock() < until:
+                            await self._look_judge_and_store(store, entries)
+                            entries = self._next(entries)
+                except (DatabaseUnavailable, Overloaded) as error:
+                    _refuse_all(entries, error)
+                except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
+                    await self._answer_each(entries, error)
+                else:
+                    continue
+                entries = self._next(entries)
+        finally:
+            self._release(entries)
 
     def _next(self, done: list[Entry]) -> list[Entry]:
         """Return the next batch, of which what waited for the one before may be part."""
+        self._release(done)
+        return self._gather()
+
+    def _release(self, done: list[Entry]) -> None:
         self._readers.difference_update(entry.reader for entry in done)
         self._keys.difference_update(entry.key for entry in done)
-        return self._gather()
 
     async def _answer_each(self, entries: list[Entry], error: Exception) -> None:
         if len(entries) == 1:

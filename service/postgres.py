@@ -178,7 +178,7 @@ class Database:
         """Give one connection for several queries."""
         with _answering():
             try:
-                connection = await self._pool.acquire(timeout=None if self._pool.get_idle_size() else ACQUIRE_SECONDS)
+                connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS)
             except TimeoutError as error:
                 if self._pool.get_size() < self._pool.get_max_size():  # it was a new connection that took so long
                     raise

@@ -110,6 +110,10 @@ class Stretches:
         needles += [sign * (2 * limit + 1) for sign in "!?"]
         self.ascii_runs = AhoCorasick(needles)
         self.repeats = bytes(limit)
+        needles = [letter * (limit + 1) for letter in string.ascii_lowercase]
+        needles += [sign * (2 * limit + 1) for sign in "!?"]
+        self.ascii_runs = AhoCorasick(needles)
+        self.repeats = bytes(limit)
         self.step = max(1, (limit - 1) // 2)
         """Among every so many words are two of those repeated; signs may stand at the first and the last of these."""
         self.runs = re.compile(rf"([^\W\d_{CUSTOMARY}])\1{{{limit},}}|([!?{MARKS_OF_EMOJI}])\2{{{2 * limit},}}")
@@ -132,8 +136,7 @@ class Stretches:
         if (repeats is None or self.repeats in repeats) and self._runs(plain):
             found += (match.span() for match in self.runs.finditer(plain))
         words = plain.split()
-        some = words[:: self.step]
-        if self.limit == 1 or (True in map(eq, some, some[1:]) and sum(map(eq, words, words[1:])) >= self.limit - 1):
+        if self.limit == 1 or (True in map(eq, words, words[1:]) and sum(map(eq, words, words[1:])) >= self.limit - 1):
             found += (match.span() for match in self.words.finditer(plain))
         return tuple(sorted(found))
 

@@ -30,6 +30,7 @@ JOINT = re.compile(rf"(?:{JOINTS}|(?P<dot>\.))$")
 HONEST = listed("http https ftp ftps")
 KINDS = ("bracketed", "spelled", "spaced")
 HINT = re.compile(r"\.(?=[^\W\d])")
+WWW_HINT = re.compile(r"\.(?=[^\W\d])|www\.")
 HINTS = AhoCorasick(
     [f".{letter}" for letter in f"{ascii_lowercase}_"]
     + [f". {ending}" for ending in ("com", "org", "edu", "gov", "xyz", "biz")]
@@ -136,7 +137,7 @@ def bare(plain: str, text: str) -> Iterator[Link]:
 def pieces(plain: str) -> Iterator[tuple[int, int]]:
     """Yield the pieces of a text between spaces where something may end a host."""
     padded, end = f"{plain} ", 0
-    for hint in HINT.finditer(plain):
+    for hint in (WWW_HINT if "www." in plain else HINT).finditer(plain):
         place = hint.start()
         if place >= end:
             start, end = plain.rfind(" ", 0, place) + 1, padded.find(" ", place)

@@ -239,11 +239,11 @@ class Matcher:
         text = "".join(letters)
         for number, start, end in self.letters.find_matches_as_indexes(text, overlapping=True):
             yield begins[start], begins[end - 1] + 1, self.spelled[number]
-        thin = collapse(text)
-        if thin != text and (hits := self.letters.find_matches_as_indexes(thin, overlapping=True)):
-            changes = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
+        changes = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
+        if len(changes) < len(letters):
             ends = [*(change - 1 for change in changes[1:]), len(letters) - 1]
-            for number, start, end in hits:
+            thin = "".join([letters[change] for change in changes])
+            for number, start, end in self.letters.find_matches_as_indexes(thin, overlapping=True):
                 yield begins[changes[start]], begins[ends[end - 1]] + 1, self.spelled[number]
 
 

@@ -57,6 +57,11 @@ WORST = {
     "listed words": "motherfucker " * 23,
     "Korean": "개새끼야 " * 60,
     "Cyrillic": "сука блять " * 27,
+    "Korean in two": "시  발 개  새끼 " * 23,
+    "a bit of everything": (
+        "f̸ű̆c̉k 𝓯𝓾𝓬𝓴 $h!t f**k f.u.c.k a.co/ 개새끼 сука &#102; <b> f u c k fuuuck fu  ck x at y dot com h**p://a[.]b "
+    )
+    * 3,
 }
 
 

@@ -93,6 +93,7 @@ def test_the_share_and_the_number_of_letters_are_the_policys() -> None:
         ("no no no no no no way", ["no no no no no no"]),
         ("Lies, lies, lies, lies, lies, lies!", ["Lies, lies, lies, lies, lies, lies"]),
         ("aaaaaa and bbbbbb", ["aaaaaa", "bbbbbb"]),
+        ("Oh no no no no! No no no no!", ["no no no no! No no no no"]),
     ],
 )
 def test_what_is_drawn_out_is_found(text: str, pieces: list[str]) -> None:

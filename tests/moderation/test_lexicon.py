@@ -317,5 +317,16 @@ def test_contractions_hide_nothing() -> None:
         assert words(contraction) == words(contraction.replace("'", "")) == []
 
 
+@pytest.mark.parametrize("text", ["। । f u c k", "। । f u u c c k", "f u c k । ।"])
+def test_a_word_spelled_out_beside_signs_that_come_twice_is_found_where_it_stands(text: str) -> None:
+    [hit] = LEXICON.hits(fold(text))
+    assert text[hit.start : hit.end] == text.strip("। ")
+
+
+def test_an_innocent_compound_excuses_no_word_beside_it() -> None:
+    assert words("병신월 병신e") == ["병신"]
+    assert words("병신월") == []
+
+
 def test_a_word_run_together_again_and_again_is_found_each_time() -> None:
     assert words("oh fuckthat and fuckthat, fuckthis") == ["fuck", "fuck", "fuck"]

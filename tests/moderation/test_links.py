@@ -34,6 +34,7 @@ def links(text: str) -> tuple[Link, ...]:
         ("https://medium.com/@somebody/x", "https://medium.com/@somebody/x", "medium.com"),
         ("http://intranet/x", "http://intranet/x", "intranet"),
         ("www.anything.unheardof now", "www.anything.unheardof", "www.anything.unheardof"),
+        ("see www.123.456 and yes.really", "www.123.456", "www.123.456"),
         ("as adn.com, the paper", "adn.com", "adn.com"),
         ("FakeNews.com is next", "FakeNews.com", "fakenews.com"),
         ("on Amazon.Com too", "Amazon.Com", "amazon.com"),
