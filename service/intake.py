@@ -165,6 +165,8 @@ class Intake:
                     continue
                 entries = self._next(entries)
         finally:
+            for entry in entries:  # of a batch that was cancelled
+                entry.answer.cancel()
             self._release(entries)
 
     def _next(self, done: list[Entry]) -> list[Entry]:

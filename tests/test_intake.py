@@ -13,10 +13,10 @@ import pytest
 
 from service.app import new_id
 from service.counts import Counts
-from service.errors import DatabaseUnavailable, Overloaded
+from service.errors import DatabaseUnavailable, Overloaded, PageClosed, ParentNotFound
 from service.intake import Intake
-from service.judges import Judges
-from service.model import Draft
+from service.judges import FRESH_SECONDS, Judges
+from service.model import Draft, Policy
 from service.moderation.text import fingerprint
 from service.store.comments import CommentStore
 from service.store.pages import PageStore
@@ -61,6 +61,16 @@ def draft(court: Court, clock: Clock, body: str, *, author: int = 0, key: str | 
         idempotency_key=key,
         request_hash=bytes(16) if key else None,
     )
+
+
+@pytest.fixture
+async def blind(court: Court, database: Database, lexicon: Lexicon, clock: Clock) -> Judges:
+    """Judge by a policy that asks storage for nothing but bans."""
+    off: Any = {"action": "off"}
+    rules = {"flood": off, "duplicate": off, "copied": off, "new_author": off}
+    policy = msgspec.convert({"rules": rules}, Policy)
+    await SiteStore(database).add_policy(court.site.id, policy, clock.now())
+    return Judges(SiteStore(database), lexicon, clock.monotonic)
 
 
 @asynccontextmanager
@@ -262,3 +272,46 @@ async def test_of_a_batch_only_the_key_that_another_process_stores_at_this_momen
     assert dict(await sql.fetch("select key, approved_count from pages")) == {"page": 40, "another page": 1}
     assert await sql.fetchval("select count(*) from comments") == 41
     assert await sql.fetchval("select count(distinct xmin::text) from comments") == 2  # theirs, and all of ours
+
+
+async def test_nothing_is_looked_up_for_what_needs_nothing(
+    blind: Judges, clock: Clock, intake: Intake, database: Database
+) -> None:
+    court = await blind.of("default")
+    del database.statements["facts"], database.statements["facts_of_site"]
+    assert (await intake.submit(court, draft(court, clock, "Needs nothing"))).status == "approved"
+    with pytest.raises(KeyError):
+        await intake.submit(court, draft(court, clock, "Has a key", key="key"))
+
+
+async def test_keys_parents_closed_pages_and_bans_are_seen_where_no_rule_looks_back(
+    blind: Judges, clock: Clock, intake: Intake, sql: asyncpg.Connection[Any]
+) -> None:
+    court = await blind.of("default")
+    first = await intake.submit(court, draft(court, clock, "Once", key="key"))
+    assert (await intake.submit(court, draft(court, clock, "Once", key="key"))).id == first.id
+    orphan = draft(court, clock, "An answer to nothing")
+    with pytest.raises(ParentNotFound):
+        await intake.submit(court, msgspec.structs.replace(orphan, parent=orphan.id))
+    await sql.execute("update pages set closed_at = now()")
+    with pytest.raises(PageClosed):
+        await intake.submit(court, draft(court, clock, "Too late"))
+    await sql.execute("update pages set closed_at = null")
+    await sql.execute("insert into bans values ($1, $2, 'infinity')", court.site.id, bytes(16))
+    clock.advance(FRESH_SECONDS)
+    court = await blind.of("default")
+    assert (await intake.submit(court, draft(court, clock, "Banned"))).status == "rejected"
+    assert await sql.fetchval("select count(*) from comments") == 2
+
+
+async def test_a_batch_that_is_cancelled_keeps_nobody_waiting_and_no_reader_out(
+    court: Court, clock: Clock, intake: Intake, url: str
+) -> None:
+    async with standstill(url):
+        waiting = asyncio.create_task(intake.submit(court, draft(court, clock, "Under way", key="key")))
+        await until_blocked(url, 1)
+        [batch] = intake._under_way
+        batch.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert (await intake.submit(court, draft(court, clock, "Afterwards", key="key"))).status == "approved"
