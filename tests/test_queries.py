@@ -130,7 +130,12 @@ async def test_hot_queries_take_the_index_that_is_meant_for_them(seeded: Connect
         assert not read_whole & {"comments", "findings", "decisions"}, case
 
 
-async def test_a_page_of_a_list_is_read_in_order_and_nothing_is_sorted_to_find_it(seeded: Connection) -> None:
+@pytest.mark.parametrize("loops", ["on", "off"])
+async def test_a_page_of_a_list_is_read_in_order_and_nothing_is_sorted_to_find_it(
+    seeded: Connection, loops: str
+) -> None:
+    """Not even where the planner thinks that a join of whole tables would cost less."""
+    await seeded.execute(f"set enable_nestloop = {loops}")
     for name in ("thread_newest", "thread_oldest", "queue_riskiest", "queue_newest", "queue_oldest"):
         await seeded.execute(f"prepare {name} as {QUERIES[name]}")
         plan = await explain(seeded, name, PLANS[name][0])

@@ -1,35 +1,59 @@
 -- name: queue_riskiest
 -- Comments of one status, the riskiest first, after a place in the list and up to another one.
 select id, page, page_title, author, body, status, at, risk, findings
-from judged_comments
-where site_id = $1 and status = $2
-    and (risk, id) < (coalesce($4, 'infinity'::real), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-    and (risk, id) >= (coalesce($6, '-infinity'::real), coalesce($5, '00000000-0000-0000-0000-000000000000'::uuid))
-    and ($7::text is null or position(lower($7) in lower(body || ' ' || coalesce(author, ''))) > 0)
-order by risk desc, id desc
-limit $8;
+from (
+    select comment_id
+    from comments
+    where site_id = $1 and status = $2
+        and (risk, comment_id) < (coalesce($4, 'infinity'::real), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+        and (risk, comment_id) >= (coalesce($6, '-infinity'::real), coalesce($5, '00000000-0000-0000-0000-000000000000'::uuid))
+        and ($7::text is null or position(lower($7) in lower(body || ' ' || coalesce(author, ''))) > 0)
+    order by risk desc, comment_id desc
+    limit $8
+) as listed
+cross join lateral (
+    select * from judged_comments where site_id = $1 and id = listed.comment_id
+    offset 0  -- looked up one by one: an estimate too high would join whole tables
+) as judged
+order by risk desc, id desc;
 
 -- name: queue_newest
 -- Comments of one status, newest first, after a place in the list and up to another one.
 select id, page, page_title, author, body, status, at, risk, findings
-from judged_comments
-where site_id = $1 and status = $2
-    and id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-    and id >= coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid)
-    and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
-order by id desc
-limit $6;
+from (
+    select comment_id
+    from comments
+    where site_id = $1 and status = $2
+        and comment_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+        and comment_id >= coalesce($4, '00000000-0000-0000-0000-000000000000'::uuid)
+        and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
+    order by comment_id desc
+    limit $6
+) as listed
+cross join lateral (
+    select * from judged_comments where site_id = $1 and id = listed.comment_id
+    offset 0  -- looked up one by one: an estimate too high would join whole tables
+) as judged
+order by id desc;
 
 -- name: queue_oldest
 -- Comments of one status, oldest first, after a place in the list and up to another one.
 select id, page, page_title, author, body, status, at, risk, findings
-from judged_comments
-where site_id = $1 and status = $2
-    and id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
-    and id <= coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-    and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
-order by id
-limit $6;
+from (
+    select comment_id
+    from comments
+    where site_id = $1 and status = $2
+        and comment_id > coalesce($3, '00000000-0000-0000-0000-000000000000'::uuid)
+        and comment_id <= coalesce($4, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+        and ($5::text is null or position(lower($5) in lower(body || ' ' || coalesce(author, ''))) > 0)
+    order by comment_id
+    limit $6
+) as listed
+cross join lateral (
+    select * from judged_comments where site_id = $1 and id = listed.comment_id
+    offset 0  -- looked up one by one: an estimate too high would join whole tables
+) as judged
+order by id;
 
 -- name: reach_riskiest
 -- The comment that is so many further in the queue, the riskiest first; none when the queue ends before.
