@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from service.counts import page
-from service.errors import DatabaseUnavailable, IdempotencyKeyReused, Overloaded, PageClosed, ParentNotFound
+from service.errors import IdempotencyKeyReused, Overloaded, PageClosed, ParentNotFound
+from service.lanes import Batch, Entry, Lane
 from service.store.comments import NOTHING_KNOWN, IdempotencyRace, Judged, Submitted
 
 if TYPE_CHECKING:
@@ -23,47 +24,21 @@ if TYPE_CHECKING:
 
 BATCH = 128
 """Drafts in one transaction."""
-BATCHES = 2
-"""Transactions under way at once: one is judged here while the database carries out the other."""
+BATCHES = 4
+"""Transactions under way at once."""
 WAITING = 2000
 """Drafts that may wait; one more is told to come again."""
 BREATH = 0.002
 """Seconds of judging in a row before others get the event loop."""
-HOLD = 1.0
-"""Seconds after which a connection goes back to the pool between two batches."""
 RETRY_SECONDS = "1"
 
 
-class Entry(NamedTuple):
-    """A draft that waits, and who waits for it."""
-
-    court: Court
-    draft: Draft
-    answer: asyncio.Future[Submitted]
-
-    @property
-    def reader(self) -> Hashable | None:
-        """Who wrote it: one reader's comments go in one batch after another, so that each sees those before it.
-
-        None where the policy does not look at them.
-        """
-        return (self.draft.site, self.draft.address_key) if self.court.looks_back else None
-
-    @property
-    def asks(self) -> bool:
-        """Whether storage knows anything that matters; that its page is open is seen to when it is stored."""
-        return self.court.looks_up or self.draft.parent is not None or self.draft.idempotency_key is not None
-
-    @property
-    def key(self) -> Hashable | None:
-        """What may be stored once only."""
-        return (self.draft.site, self.draft.idempotency_key) if self.draft.idempotency_key else None
-
-
 class Intake:
-    """Takes drafts in as fast as the database stores them: while batches are on their way the next one forms.
+    """Takes drafts in as fast as the database stores them: they are judged while those before them are stored.
 
-    No timer is involved, so a lone comment never waits and a crowd shares the work.
+    No timer is involved, so a lone comment never waits and a crowd shares the work. A second transaction begins only
+    when a full batch waits: it would mostly wait for the first one's locks on the same pages, and a larger batch costs
+    less for each of its comments.
     """
 
     def __init__(
@@ -76,19 +51,23 @@ class Intake:
         batches: int = BATCHES,
         waiting: int = WAITING,
     ) -> None:
-        self._store = store
         self._counts = counts
         self._telemetry = telemetry
         self._batch = batch
         self._batches = batches
         self._limit = waiting
-        self._waiting: deque[Entry] = deque()
-        self._readers: set[Hashable] = set()
-        self._keys: set[Hashable] = set()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._plain: Batch = deque()
+        self._asking: Batch = deque()
+        self._looked_up: Batch = deque()
+        self._judged: Batch = deque()
+        self._held: Counter[Hashable] = Counter()
+        self._look_ups = Lane(store, self._look_up_and_judge, self._gather, self._refuse)
+        self._transactions = Lane(store, self._put, self._take, self._refuse)
+        self._looking: set[asyncio.Task[None]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
         self._starting = False
         self._closing = False
-        telemetry.gauge("waiting", lambda: len(self._waiting))
+        telemetry.gauge("waiting", self._waiting)
 
     async def submit(self, court: Court, draft: Draft) -> Submitted:
         """Return a draft as it was stored; one whose idempotency key came before as that one was.
@@ -96,149 +75,104 @@ class Intake:
         Raises Overloaded at once when too many wait or the service stops, PageClosed, ParentNotFound,
         IdempotencyKeyReused or DatabaseUnavailable.
         """
-        if len(self._waiting) >= self._limit:
-            self._start()
-        if self._closing or len(self._waiting) >= self._limit:
+        if self._closing or self._waiting() >= self._limit:
             raise Overloaded(headers={"Retry-After": RETRY_SECONDS})
-        loop = asyncio.get_running_loop()
-        entry = Entry(court, draft, loop.create_future())
-        self._waiting.append(entry)
-        if not self._starting:  # after all that arrived in this turn of the event loop have come in
-            self._starting = True
-            loop.call_soon(self._start)
+        entry = Entry(court, draft, asyncio.get_running_loop().create_future())
+        (self._asking if entry.asks else self._plain).append(entry)
+        self._start_soon()
         return await entry.answer
 
     async def close(self) -> None:
         """Take nothing more, and return when everything that waits has been answered."""
         self._closing = True
-        self._start()
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        while self._waiting() or self._looking or self._storing:
+            if under_way := self._looking | self._storing:
+                await asyncio.wait(under_way)
+            await asyncio.sleep(0)  # for what begins after it
+
+    def _waiting(self) -> int:
+        return len(self._plain) + len(self._asking) + len(self._looked_up) + len(self._judged)
+
+    def _start_soon(self) -> None:
+        """Start when all that arrives in this turn of the event loop has come in."""
+        if not self._starting:
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
         self._starting = False
-        while self._waiting and len(self._under_way) < self._batches:
-            entries = self._gather()
-            if not entries:  # whatever waits depends on a batch under way, after which the next is gathered
+        if self._plain:
+            self._judge_plain()
+        if self._asking and not self._looking:
+            self._begin(self._look_ups, self._gather(), self._looking)
+        if len(self._storing) < self._batches:
+            self._begin(self._transactions, self._take(len(self._storing)), self._storing)
+
+    def _begin(self, lane: Lane, batch: Batch, under_way: set[asyncio.Task[None]]) -> None:
+        if not batch:  # nothing waits, or it depends on what is under way, after which the next batch is gathered
+            return
+        task = asyncio.create_task(lane.carry(batch))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        task.add_done_callback(lambda _: self._start())
+
+    def _judge_plain(self) -> None:
+        """Judge what storage knows nothing about."""
+        clock = asyncio.get_running_loop().time
+        breath = clock() + BREATH
+        while self._plain:
+            self._judge(self._plain.popleft(), NOTHING_KNOWN.facts)
+            if self._plain and clock() > breath:
+                self._start_soon()
                 return
-            task = asyncio.create_task(self._carry(entries))
-            self._under_way.add(task)
-            task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        self._start()
-
-    def _gather(self) -> list[Entry]:
-        entries: list[Entry] = []
+    def _gather(self) -> Batch:
+        """Return what may be looked up together, and hold back whatever depends on it."""
+        batch: Batch = deque()
         put_off: list[Entry] = []
-        while self._waiting and len(entries) < self._batch:
-            entry = self._waiting.popleft()
+        while self._asking and len(batch) < self._batch:
+            entry = self._asking.popleft()
             if entry.answer.done():  # its client has gone, and nobody holds a promise
                 continue
-            if (entry.reader and entry.reader in self._readers) or (entry.key and entry.key in self._keys):
+            if entry.reader in self._held or entry.key in self._held:
                 put_off.append(entry)
                 continue
             if entry.key:
-                self._keys.add(entry.key)
-            entries.append(entry)
-        self._readers.update(entry.reader for entry in entries)
-        self._waiting.extendleft(reversed(put_off))
-        return entries
+                self._held[entry.key] += 1
+            batch.append(entry)
+        self._held.update(entry.reader for entry in batch if entry.reader)
+        self._asking.extendleft(reversed(put_off))
+        self._looked_up = batch
+        return batch
 
-    async def _carry(self, entries: list[Entry]) -> None:
-        """Store one batch after another until nothing waits, those that follow each other at once on one connection."""
-        clock = asyncio.get_running_loop().time
-        try:
-            while entries:
-                try:
-                    async with self._store.on_one_connection() as store:
-                        until = clock() + HOLD
-                        while entries and clock() < until:
-                            await self._look_judge_and_store(store, entries)
-                            entries = self._next(entries)
-                except (DatabaseUnavailable, Overloaded) as error:
-                    _refuse_all(entries, error)
-                except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
-                    await self._answer_each(entries, error)
-                else:
-                    continue
-                entries = self._next(entries)
-        finally:
-            for entry in entries:  # of a batch that was cancelled
-                entry.answer.cancel()
-            self._release(entries)
-
-    def _next(self, done: list[Entry]) -> list[Entry]:
-        """Return the next batch, of which what waited for the one before may be part."""
-        self._release(done)
-        return self._gather()
-
-    def _release(self, done: list[Entry]) -> None:
-        self._readers.difference_update(entry.reader for entry in done)
-        self._keys.difference_update(entry.key for entry in done)
-
-    async def _answer_each(self, entries: list[Entry], error: Exception) -> None:
-        if len(entries) == 1:
-            _refuse(entries[0], error)
-            return
-        for place, entry in enumerate(entries):
-            try:
-                async with self._store.on_one_connection() as store:
-                    await self._look_judge_and_store(store, [entry])
-            except (DatabaseUnavailable, Overloaded) as away:
-                _refuse_all(entries[place:], away)  # or each would wait for the database as long as this one did
-                return
-            except Exception as bad:  # noqa: BLE001 - as above
-                _refuse(entry, bad)
-
-    async def _look_judge_and_store(self, store: CommentStore, entries: list[Entry]) -> None:
-        if any(entry.asks for entry in entries):
-            known = await store.facts([(entry.draft, entry.court.site.policy) for entry in entries])
-        else:
-            known = [NOTHING_KNOWN] * len(entries)
-        judged: list[tuple[Entry, Judged]] = []
+    async def _look_up_and_judge(self, store: CommentStore, batch: Batch) -> None:
+        known = await store.facts([(entry.draft, entry.court.site.policy) for entry in batch])
         ahead: Counter[Hashable] = Counter()
         clock = asyncio.get_running_loop().time
         breath = clock() + BREATH
-        for entry, found in zip(entries, known, strict=True):
-            if await self._settled(store, entry, found):
-                continue
-            court, draft, _ = entry
-            facts = _with_neighbours(found.facts, ahead, draft) if court.looks_back else found.facts
-            verdict = court.judge.judge(draft.body, facts, draft.author)
-            judged.append((entry, Judged(draft, verdict, court.site.version)))
+        for found in known:
+            entry = batch[0]
+            if not await self._settled(store, entry, found):
+                looks_back = entry.court.looks_back
+                self._judge(entry, _with_neighbours(found.facts, ahead, entry.draft) if looks_back else found.facts)
+            batch.popleft()
             if clock() > breath:
                 await asyncio.sleep(0)
                 breath = clock() + BREATH
-        if not judged:
-            return
-        try:
-            tallies = await store.add([item for _, item in judged])
-        except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
-            await self._look_judge_and_store(store, [entry for entry, _ in judged])
-            return
-        self._telemetry.observe("batches", len(judged))
-        for entry, (draft, verdict, _) in judged:
-            if draft.id not in tallies:
-                _refuse(entry, PageClosed())
-                continue
-            self._telemetry.judged(verdict)
-            self._counts.learn(page(draft.site, draft.page), tallies[draft.id])
-            _give(entry, Submitted.of(draft, verdict, tallies[draft.id].approved))
+        self._start_soon()
 
     async def _settled(self, store: CommentStore, entry: Entry, known: Known) -> bool:
         """Answer what needs no judging, and say whether it was that."""
         if known.earlier:
             try:
-                _give(entry, await self._again(store, entry.draft, known))
+                self._give(entry, await self._again(store, entry.draft, known))
             except IdempotencyKeyReused as refusal:
-                _refuse(entry, refusal)
+                self._refuse(entry, refusal)
             return True
         if known.page_closed:
-            _refuse(entry, PageClosed())
+            self._refuse(entry, PageClosed())
         elif not known.parent_shown:
-            _refuse(entry, ParentNotFound())
+            self._refuse(entry, ParentNotFound())
         else:
             return False
         return True
@@ -250,6 +184,76 @@ class Intake:
         if submitted is None:  # retention took the comment just now
             raise IdempotencyKeyReused
         return submitted
+
+    def _judge(self, entry: Entry, facts: Facts) -> None:
+        court, draft = entry.court, entry.draft
+        try:
+            verdict = court.judge.judge(draft.body, facts, draft.author)
+        except Exception as error:  # noqa: BLE001 - it fails alone, never its neighbours
+            self._refuse(entry, error)
+        else:
+            entry.judged = Judged(draft, verdict, court.site.version)
+            self._judged.append(entry)
+
+    def _take(self, others: int | None = None) -> Batch:
+        """Return what is judged, as much as one transaction stores; less than that only where no other is under way."""
+        if others is None:
+            others = len(self._storing) - 1
+        if others and len(self._judged) < self._batch:
+            return deque()
+        batch: Batch = deque()
+        while self._judged and len(batch) < self._batch:
+            entry = self._judged.popleft()
+            if entry.answer.done():  # as above
+                self._release(entry)
+            else:
+                batch.append(entry)
+        return batch
+
+    async def _put(self, store: CommentStore, batch: Batch) -> None:
+        try:
+            tallies = await store.add([entry.judged for entry in batch if entry.judged])
+        except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
+            while batch:
+                self._release(batch[-1])
+                self._asking.appendleft(batch.pop())
+            self._start_soon()
+            return
+        self._telemetry.observe("batches", len(batch))
+        while batch:
+            entry = batch.popleft()
+            if entry.judged is None:
+                continue
+            draft, verdict, _ = entry.judged
+            tally = tallies.get(draft.id)
+            if tally is None:
+                self._refuse(entry, PageClosed())
+                continue
+            self._telemetry.judged(verdict)
+            self._counts.learn(page(draft.site, draft.page), tally)
+            self._give(entry, Submitted.of(draft, verdict, tally.approved))
+        if self._asking:  # for one of these
+            self._start_soon()
+
+    def _give(self, entry: Entry, submitted: Submitted) -> None:
+        self._release(entry)
+        if not entry.answer.done():
+            entry.answer.set_result(submitted)
+
+    def _refuse(self, entry: Entry, error: BaseException) -> None:
+        self._release(entry)
+        if isinstance(error, asyncio.CancelledError):
+            entry.answer.cancel()
+        elif not entry.answer.done():
+            entry.answer.set_exception(error)
+
+    def _release(self, entry: Entry) -> None:
+        """Let in what waited for this entry to end."""
+        for held in (entry.reader, entry.key):
+            if held:
+                self._held[held] -= 1
+                if not self._held[held]:
+                    del self._held[held]
 
 
 def _with_neighbours(facts: Facts, ahead: Counter[Hashable], draft: Draft) -> Facts:
@@ -272,19 +276,3 @@ def _with_neighbours(facts: Facts, ahead: Counter[Hashable], draft: Draft) -> Fa
         repeats_by_author=facts.repeats_by_author + by_author,
         repeats_by_others=facts.repeats_by_others + by_anybody - by_author,
     )
-
-
-def _give(entry: Entry, submitted: Submitted) -> None:
-    if not entry.answer.done():
-        entry.answer.set_result(submitted)
-
-
-def _refuse_all(entries: list[Entry], error: DatabaseUnavailable | Overloaded) -> None:
-    """Send everybody back: whether a commit arrived may be unknown, and another try from here could store it twice."""
-    for entry in entries:
-        _refuse(entry, type(error)(headers=dict(error.headers)))
-
-
-def _refuse(entry: Entry, error: Exception) -> None:
-    if not entry.answer.done():
-        entry.answer.set_exception(error)

@@ -130,11 +130,11 @@ async def test_too_many_are_told_at_once_and_the_others_are_stored(
 ) -> None:
     intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=2, batches=1, waiting=3)
     async with standstill(url):
-        waiting = [
-            asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
-            for number in range(5)
-        ]
+        drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(5)]
+        waiting = [asyncio.create_task(intake.submit(court, one)) for one in drafts[:2]]
         await until_blocked(url, 1)
+        waiting += [asyncio.create_task(intake.submit(court, one)) for one in drafts[2:]]
+        await asyncio.sleep(0)
         with pytest.raises(Overloaded) as refused:
             await intake.submit(court, draft(court, clock, "One too many", author=9))
         assert refused.value.headers["Retry-After"] == "1"
@@ -165,11 +165,11 @@ async def test_closing_answers_everybody_who_waits(
 ) -> None:
     intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=1, batches=1)
     async with standstill(url):
-        waiting = [
-            asyncio.create_task(intake.submit(court, draft(court, clock, f"Word number {number}", author=number)))
-            for number in range(5)
-        ]
+        drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(5)]
+        waiting = [asyncio.create_task(intake.submit(court, one)) for one in drafts[:2]]
         await until_blocked(url, 1)
+        waiting += [asyncio.create_task(intake.submit(court, one)) for one in drafts[2:]]
+        await asyncio.sleep(0)
         closing = asyncio.create_task(intake.close())
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
@@ -177,6 +177,27 @@ async def test_closing_answers_everybody_who_waits(
     await closing
     assert {task.result().status for task in waiting} == {"approved"}
     assert await sql.fetchval("select count(*) from comments") == 5
+
+
+async def test_another_transaction_begins_only_when_a_full_batch_waits(
+    blind: Judges, clock: Clock, database: Database, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    court = await blind.of("default")
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=2, batches=2)
+    drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(5)]
+    async with standstill(url):
+        waiting = [asyncio.create_task(intake.submit(court, drafts[0]))]
+        await until_blocked(url, 1)
+        waiting.append(asyncio.create_task(intake.submit(court, drafts[1])))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(intake._storing) == 1
+        waiting += [asyncio.create_task(intake.submit(court, one)) for one in drafts[2:]]
+        await until_blocked(url, 2)
+        assert len(intake._storing) == 2
+    await asyncio.gather(*waiting)
+    assert await sql.fetchval("select count(*) from comments") == 5
+    assert await sql.fetchval("select count(distinct xmin::text) from comments") == 3
 
 
 async def test_the_same_words_at_the_same_time_are_taken_once(
@@ -188,10 +209,17 @@ async def test_the_same_words_at_the_same_time_are_taken_once(
     assert await sql.fetchval("select approved_count from pages") == 1
 
 
-async def test_a_flood_inside_one_batch_is_seen(court: Court, clock: Clock, intake: Intake) -> None:
+@pytest.mark.parametrize("batch", [1, 2, 3, 128])
+async def test_a_flood_is_seen_in_one_batch_and_across_batches(
+    court: Court, clock: Clock, database: Database, batch: int
+) -> None:
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=batch, batches=2)
     drafts = [draft(court, clock, f"Word number {number}") for number in range(8)]
-    stored = await asyncio.gather(*(intake.submit(court, one) for one in drafts))
-    assert Counter(one.status for one in stored) == {"approved": 5, "held": 3}
+    strangers = [draft(court, clock, f"Another word {number}", author=1 + number) for number in range(8)]
+    mixed = [one for pair in zip(strangers, drafts, strict=True) for one in pair]
+    stored = await asyncio.gather(*(intake.submit(court, one) for one in mixed))
+    assert Counter(one.status for one in stored[1::2]) == {"approved": 5, "held": 3}
+    assert Counter(one.status for one in stored[0::2]) == {"approved": 8}
 
 
 async def test_the_same_key_at_the_same_time_is_one_comment(
@@ -310,7 +338,7 @@ async def test_a_batch_that_is_cancelled_keeps_nobody_waiting_and_no_reader_out(
     async with standstill(url):
         waiting = asyncio.create_task(intake.submit(court, draft(court, clock, "Under way", key="key")))
         await until_blocked(url, 1)
-        [batch] = intake._under_way
+        [batch] = intake._storing
         batch.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
