@@ -51,7 +51,7 @@ def shouted(text: str, share: float, at_least: int) -> Shout | None:
 
     A short word in capitals among others is an acronym, and scripts without case cannot shout.
     """
-    if text == text.lower():
+    if not text.isascii() and text == text.lower():
         return None
     upper, cased, letters = counted(text, share * at_least)
     if cased < at_least or upper < share * letters:
@@ -110,12 +110,8 @@ class Stretches:
         needles += [sign * (2 * limit + 1) for sign in "!?"]
         self.ascii_runs = AhoCorasick(needles)
         self.repeats = bytes(limit)
-        needles = [letter * (limit + 1) for letter in string.ascii_lowercase]
-        needles += [sign * (2 * limit + 1) for sign in "!?"]
-        self.ascii_runs = AhoCorasick(needles)
-        self.repeats = bytes(limit)
-        self.step = max(1, (limit - 1) // 2)
-        """Among every so many words are two of those repeated; signs may stand at the first and the last of these."""
+        self.step = max(1, limit - 2)
+        """Among as many pairs of neighbours one is of the same word; signs may stand at the first and the last word."""
         self.runs = re.compile(rf"([^\W\d_{CUSTOMARY}])\1{{{limit},}}|([!?{MARKS_OF_EMOJI}])\2{{{2 * limit},}}")
         self.words = re.compile(rf"(?<!\w)([^\W\d_]++)(?:\W{{1,3}}\1(?!\w)){{{limit},}}")
 
@@ -126,6 +122,16 @@ class Stretches:
         repeats: int = sum(map(eq, plain, plain[1:]))
         return repeats >= self.limit
 
+    def _words(self, plain: str) -> bool:
+        """Say whether words may repeat themselves often enough in a row for a closer look."""
+        if self.limit == 1:
+            return True
+        words = plain.split()
+        if True not in map(eq, words[:: self.step], words[1 :: self.step]):
+            return False
+        repeats: int = sum(map(eq, words, words[1:]))
+        return repeats >= self.limit - 1
+
     def spans(self, plain: str, repeats: bytes | None = None) -> tuple[Span, ...]:
         """Return where a text that went through `plain()` is drawn out.
 
@@ -135,10 +141,9 @@ class Stretches:
         found: list[Span] = []
         if (repeats is None or self.repeats in repeats) and self._runs(plain):
             found += (match.span() for match in self.runs.finditer(plain))
-        words = plain.split()
-        if self.limit == 1 or (True in map(eq, words, words[1:]) and sum(map(eq, words, words[1:])) >= self.limit - 1):
+        if self._words(plain):
             found += (match.span() for match in self.words.finditer(plain))
-        return tuple(sorted(found))
+        return tuple(sorted(found)) if found else ()
 
 
 class Stacks:

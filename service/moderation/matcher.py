@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from service.moderation.excuses import Excuses
+from service.moderation.patterns import OTHER, PHRASE, patterns_of, reduced
 from service.moderation.readings import APART, CONTRACTIONS, LEET, TOGETHER, collapse, stretched, untailed
 
 if TYPE_CHECKING:
@@ -26,22 +27,8 @@ ARTICLES = frozenset("ai")
 """Words of one letter that may stand before a word spelled out."""
 INSIDE = frozenset({"glued", "anywhere"})
 WRITTEN = INSIDE | {"word"}
-PHRASE, OTHER = -1, -2
-"""In place of a word's number: words in a row, and all else that is no word."""
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
-
-
-class Pattern(NamedTuple):
-    """What one of the automaton's patterns stands for."""
-
-    kind: Literal["word", "doubled", "pair", "phrase", "glued", "anywhere"]
-    """A word, one that lost a run, one in two pieces, words in a row, beside words that are run together, in any."""
-    entry: Entry
-    listed: str = ""
-    """The word or phrase before it lost a run; the first piece of two."""
-    more: int = 0
-    """Words after the first."""
 
 
 class Matcher:
@@ -49,11 +36,11 @@ class Matcher:
 
     def __init__(self, spellings: Spellings) -> None:
         self.spellings = spellings
-        patterns = list(_patterns(spellings))
+        patterns = list(patterns_of(spellings))
         self.patterns = [pattern for _, pattern in patterns]
         texts = [text for text, _ in patterns]
         self.automaton = AhoCorasick(texts, implementation=Implementation.ContiguousNFA)
-        self.reduced = _reduced(texts, self.patterns)
+        self.reduced = reduced(texts, self.patterns)
         """For each pattern that is a word, a number that it shares with those that are the same without runs."""
         letters = [text for text in spellings.patterns if " " not in text]
         self.spelled = [spellings.patterns[text] for text in letters]
@@ -75,13 +62,13 @@ class Matcher:
             found += self._squeezed(folded, Excuses(self.spellings, folded))
         if folded.mixed:
             found += self._read(folded.mixed, TOGETHER.read, self._together)
-        if folded.symbolic:
+        if folded.leetish:
             found += self._read(folded.symbolic, _leet, self._leet)
         for word, start in folded.veiled:
             if word in self.spellings.masked:
                 found.append((start, start + len(word), self.spellings.masked[word]))
-        for first, last in folded.single_letters if folded.spelled_out else ():
-            found += self._spelled(folded, folded.words[first : last + 1], first)
+        if folded.spelled_out:
+            found += self._spelled(folded)
         return found
 
     def _written(self, folded: Folded, hits: list[Hit], excuses: Excuses) -> Iterator[Match]:
@@ -160,18 +147,26 @@ class Matcher:
                 yield *folded.place(index), known[read]
 
     def _in_two(self, folded: Folded) -> Iterator[Match]:
-        """Yield words in two pieces with more than one space in between."""
+        """Yield words in two pieces with more than one space in between; the same pieces are read once."""
         plain, apart = folded.plain, f"{folded.apart} "
+        known: dict[tuple[str, str], Entry | None] = {}
         gap = plain.find("  ", 1)
         while gap > 0:
             if apart[gap - 1] != " ":  # no sign stands there
                 after = len(plain) - len(plain[gap:].lstrip(" "))
                 start, end = apart.rfind(" ", 0, gap) + 1, apart.find(" ", after)
                 pieces = apart[start:gap], apart[after:end]
-                entry = self.spellings.whole.get("".join(pieces)) if all(pieces) else None
-                if entry and entry.reach != "exact" and not self.spellings.everyday(pieces):
+                if pieces not in known:
+                    known[pieces] = self._halves(pieces)
+                entry = known[pieces]
+                if entry:
                     yield start, end, entry
             gap = plain.find("  ", gap + 2)
+
+    def _halves(self, pieces: tuple[str, str]) -> Entry | None:
+        """Return what two pieces mean together."""
+        entry = self.spellings.whole.get("".join(pieces)) if all(pieces) else None
+        return entry if entry and entry.reach != "exact" and not self.spellings.everyday(pieces) else None
 
     def _read(
         self, chunks: Sequence[tuple[str, int]], read: Callable[[str], str], find: Callable[[str], Match | None]
@@ -228,23 +223,31 @@ class Matcher:
         around = text[max(start - AROUND, 0) : end + AROUND]
         return any(stem in around for stem in self.spellings.stems.get(entry.word, ()))
 
-    def _spelled(self, folded: Folded, letters: list[str], first: int) -> Iterator[Match]:
-        last = first + len(letters) - 1
+    def _spelled(self, folded: Folded) -> Iterator[Match]:
+        """Yield words spelled out in words of one letter; the same row is read once."""
+        known: dict[str, list[Match]] = {}
+        for first, last in folded.single_letters:
+            letters = "".join(folded.words[first : last + 1])
+            if letters not in known:
+                known[letters] = list(self._spell(letters))
+            for start, end, entry in known[letters]:
+                yield *folded.place(first + start, first + end), entry
+
+    def _spell(self, letters: str) -> Iterator[Match]:
+        """Yield what letters spell, with the number of its first letter and of its last."""
         for skipped in range(2 if letters[0] in ARTICLES else 1):
-            entry = self.spellings.whole.get("".join(letters[skipped:]))
+            entry = self.spellings.whole.get(letters[skipped:])
             if entry:
-                yield *folded.place(first + skipped, last), entry
+                yield skipped, len(letters) - 1, entry
                 return
-        begins = folded.starts[first : last + 1]
-        text = "".join(letters)
-        for number, start, end in self.letters.find_matches_as_indexes(text, overlapping=True):
-            yield begins[start], begins[end - 1] + 1, self.spelled[number]
+        for number, start, end in self.letters.find_matches_as_indexes(letters, overlapping=True):
+            yield start, end - 1, self.spelled[number]
         changes = [index for index, letter in enumerate(letters) if not index or letter != letters[index - 1]]
         if len(changes) < len(letters):
             ends = [*(change - 1 for change in changes[1:]), len(letters) - 1]
             thin = "".join([letters[change] for change in changes])
             for number, start, end in self.letters.find_matches_as_indexes(thin, overlapping=True):
-                yield begins[changes[start]], begins[ends[end - 1]] + 1, self.spelled[number]
+                yield changes[start], ends[end - 1], self.spelled[number]
 
 
 def _times(numbers: Iterable[int]) -> dict[int, int]:
@@ -257,41 +260,3 @@ def _times(numbers: Iterable[int]) -> dict[int, int]:
 
 def _leet(text: str) -> str:
     return LEET.read(untailed(text))
-
-
-def _patterns(spellings: Spellings) -> Iterator[tuple[str, Pattern]]:
-    made: dict[str, Pattern] = {}
-    for word, entry in spellings.words.items():
-        pattern = made.get(entry.word)
-        if pattern is None or pattern.entry is not entry:
-            pattern = made[entry.word] = Pattern("word", entry)
-        yield f" {word} ", pattern
-    for word, (listed, entry) in spellings.doubled.items():
-        yield f" {word} ", Pattern("doubled", entry, listed)
-    for first, second, entry in _pairs(spellings):
-        yield f" {first} {second} ", Pattern("pair", entry, first, more=1)
-    for text, entry in spellings.patterns.items():
-        if " " in text:
-            yield f" {text} ", Pattern("phrase", entry, more=text.count(" "))
-            if collapse(text) not in spellings.patterns:
-                yield f" {collapse(text)} ", Pattern("phrase", entry, text, more=text.count(" "))
-        elif entry.reach not in ("exact", "word"):
-            yield text, Pattern("anywhere" if text in spellings.anywhere else "glued", entry)
-
-
-def _reduced(texts: list[str], patterns: list[Pattern]) -> list[int]:
-    """Return for each word the number of the first that is the same without runs."""
-    first: dict[str, int] = {}
-    thin = collapse("\n".join(texts)).split("\n") if texts else []
-    return [
-        first.setdefault(text, number) if kind == "word" else PHRASE if kind == "phrase" else OTHER
-        for number, (text, (kind, *_)) in enumerate(zip(thin, patterns, strict=True))
-    ]
-
-
-def _pairs(spellings: Spellings) -> Iterator[tuple[str, str, Entry]]:
-    for word, entry in spellings.whole.items():
-        if entry.reach != "exact":
-            for first, second in ((word[:place], word[place:]) for place in range(1, len(word))):
-                if not spellings.everyday((first, second)):
-                    yield first, second, entry

@@ -44,8 +44,6 @@ TAIL = re.compile(r"(?<=\w)[!)\]}|.,;:?\"']+(?!\S)|(?<!\S)[(\[{|\"']+(?=\w)")
 """Where a symbol is likelier to be punctuation."""
 
 NO_VEIL = bytes(code for code in range(256) if code not in b"*#~_%@")
-HYPHENED = ("--", " a-", " f-", " m-", " r-", " s-")
-"""Hyphens that may hide letters: a row of them, and those after a first letter that stands for a word."""
 VEILED = Signs(
     {ord(sign): " " for sign in set(punctuation) - set("*#~_%@-$")} | dict.fromkeys(b"*#~_%@-", "*") | {ord("$"): "s"}
 )
