@@ -16,6 +16,8 @@ from service.model import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from service.moderation.text import Folded
+
 UPPER = string.ascii_uppercase.encode()
 LOWER = string.ascii_lowercase.encode()
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -111,7 +113,7 @@ class Stretches:
         self.ascii_runs = AhoCorasick(needles)
         self.repeats = bytes(limit)
         self.step = max(1, limit - 2)
-        """Among as many pairs of neighbours one is of the same word; signs may stand at the first and the last word."""
+        """Neighbours are compared at every so many words: in a row of one word that meets a pair at least."""
         self.runs = re.compile(rf"([^\W\d_{CUSTOMARY}])\1{{{limit},}}|([!?{MARKS_OF_EMOJI}])\2{{{2 * limit},}}")
         self.words = re.compile(rf"(?<!\w)([^\W\d_]++)(?:\W{{1,3}}\1(?!\w)){{{limit},}}")
 
@@ -122,26 +124,25 @@ class Stretches:
         repeats: int = sum(map(eq, plain, plain[1:]))
         return repeats >= self.limit
 
-    def _words(self, plain: str) -> bool:
+    def _words(self, words: list[str]) -> bool:
         """Say whether words may repeat themselves often enough in a row for a closer look."""
         if self.limit == 1:
             return True
-        words = plain.split()
         if True not in map(eq, words[:: self.step], words[1 :: self.step]):
             return False
         repeats: int = sum(map(eq, words, words[1:]))
         return repeats >= self.limit - 1
 
-    def spans(self, plain: str, repeats: bytes | None = None) -> tuple[Span, ...]:
-        """Return where a text that went through `plain()` is drawn out.
+    def spans(self, plain: str, folded: Folded) -> tuple[Span, ...]:
+        """Return where a text, given with its `plain()` form and its folding, is drawn out.
 
         Numbers, dots, dashes and rules of them are never meant; marks and emoji may be repeated twice as often.
-        Where it is known which characters repeat the one before, those are NUL in `repeats`.
         """
         found: list[Span] = []
+        repeats = folded.runs if folded.in_place else None
         if (repeats is None or self.repeats in repeats) and self._runs(plain):
             found += (match.span() for match in self.runs.finditer(plain))
-        if self._words(plain):
+        if self._words(folded.words):
             found += (match.span() for match in self.words.finditer(plain))
         return tuple(sorted(found)) if found else ()
 

@@ -105,8 +105,7 @@ def shouting(case: Case) -> Finding | None:
 
 def stretched(case: Case) -> Finding | None:
     """Speak of a letter, a sign or a word that comes again and again."""
-    body = case.body
-    spans = case.settings.stretches.spans(body.plain, body.folded.runs if body.folded.in_place else None)
+    spans = case.settings.stretches.spans(case.body.plain, case.body.folded)
     if not spans:
         return None
     return case.finding("stretched", spans=spans, score=0.3, longest=max(end - start for start, end in spans))

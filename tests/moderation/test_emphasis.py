@@ -10,7 +10,7 @@ import pytest
 
 from service.moderation.emphasis import Stacks, Stretches, shouted
 from service.moderation.plain import plain
-from service.moderation.text import canonical
+from service.moderation.text import canonical, fold
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 STRETCHES = Stretches(5)
@@ -22,7 +22,7 @@ def shouts(text: str) -> bool:
 
 
 def stretches(text: str) -> list[str]:
-    return [text[start:end] for start, end in STRETCHES.spans(plain(text))]
+    return [text[start:end] for start, end in STRETCHES.spans(plain(text), fold(text))]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,18 @@ def test_numbers_dots_rules_and_laughter_are_not_drawn_out(text: str) -> None:
 
 
 def test_the_limit_is_the_policys() -> None:
-    assert Stretches(3).spans("aaa") == ()
-    assert Stretches(3).spans("aaaa") == ((0, 4),)
-    assert Stretches(1).spans("no no") == ((0, 5),)
+    assert Stretches(3).spans("aaa", fold("aaa")) == ()
+    assert Stretches(3).spans("aaaa", fold("aaaa")) == ((0, 4),)
+    assert Stretches(1).spans("no no", fold("no no")) == ((0, 5),)
+
+
+@pytest.mark.parametrize(
+    "row", ["no no no, no no no", "no, no no! no, no no", "no-no-no no-no-no", "No no no nO no no"]
+)
+@pytest.mark.parametrize("before", range(6))
+def test_a_word_that_comes_again_is_found_wherever_and_with_whatever_between(row: str, before: int) -> None:
+    text = " ".join([*list("abcdefg")[:before], row, "way"])
+    assert stretches(text) == [row]
 
 
 def stacked(text: str) -> list[str]:
