@@ -61,6 +61,7 @@ class Intake:
         self._looked_up: Batch = deque()
         self._judged: Batch = deque()
         self._held: Counter[Hashable] = Counter()
+        self._ahead: Counter[Hashable] = Counter()
         self._look_ups = Lane(store, self._look_up_and_judge, self._gather, self._refuse)
         self._transactions = Lane(store, self._put, self._take, self._refuse)
         self._looking: set[asyncio.Task[None]] = set()
@@ -114,6 +115,7 @@ class Intake:
         task = asyncio.create_task(lane.carry(batch))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
+        task.add_done_callback(lambda _: lane.drop(batch))  # of a task that was cancelled before it began
         task.add_done_callback(lambda _: self._start())
 
     def _judge_plain(self) -> None:
@@ -121,7 +123,9 @@ class Intake:
         clock = asyncio.get_running_loop().time
         breath = clock() + BREATH
         while self._plain:
-            self._judge(self._plain.popleft(), NOTHING_KNOWN.facts)
+            entry = self._plain.popleft()
+            if not entry.answer.done():  # or its client has gone, and nobody holds a promise
+                self._judge(entry, NOTHING_KNOWN.facts)
             if self._plain and clock() > breath:
                 self._start_soon()
                 return
@@ -132,29 +136,30 @@ class Intake:
         put_off: list[Entry] = []
         while self._asking and len(batch) < self._batch:
             entry = self._asking.popleft()
-            if entry.answer.done():  # its client has gone, and nobody holds a promise
+            if entry.answer.done():  # as above
                 continue
-            if entry.reader in self._held or entry.key in self._held:
+            if entry.key in self._held or not self._held.keys().isdisjoint(entry.shared):
                 put_off.append(entry)
                 continue
             if entry.key:
                 self._held[entry.key] += 1
             batch.append(entry)
-        self._held.update(entry.reader for entry in batch if entry.reader)
+        for entry in batch:
+            self._held.update(entry.shared)
+            entry.held = True
         self._asking.extendleft(reversed(put_off))
         self._looked_up = batch
+        self._ahead.clear()
         return batch
 
     async def _look_up_and_judge(self, store: CommentStore, batch: Batch) -> None:
         known = await store.facts([(entry.draft, entry.court.site.policy) for entry in batch])
-        ahead: Counter[Hashable] = Counter()
         clock = asyncio.get_running_loop().time
         breath = clock() + BREATH
-        for found in known:
-            entry = batch[0]
+        for entry, found in zip(tuple(batch), known, strict=True):
             if not await self._settled(store, entry, found):
-                looks_back = entry.court.looks_back
-                self._judge(entry, _with_neighbours(found.facts, ahead, entry.draft) if looks_back else found.facts)
+                facts = found.facts
+                self._judge(entry, _with_neighbours(facts, self._ahead, entry.draft) if entry.shared else facts)
             batch.popleft()
             if clock() > breath:
                 await asyncio.sleep(0)
@@ -201,39 +206,31 @@ class Intake:
             others = len(self._storing) - 1
         if others and len(self._judged) < self._batch:
             return deque()
-        batch: Batch = deque()
-        while self._judged and len(batch) < self._batch:
-            entry = self._judged.popleft()
-            if entry.answer.done():  # as above
-                self._release(entry)
-            else:
-                batch.append(entry)
-        return batch
+        return deque(self._judged.popleft() for _ in range(min(self._batch, len(self._judged))))
 
     async def _put(self, store: CommentStore, batch: Batch) -> None:
         try:
             tallies = await store.add([entry.judged for entry in batch if entry.judged])
         except IdempotencyRace:  # another process stored one of the keys in the meantime: look again
+            self._asking.extendleft(reversed(batch))
             while batch:
-                self._release(batch[-1])
-                self._asking.appendleft(batch.pop())
+                self._release(batch.popleft())
             self._start_soon()
             return
-        self._telemetry.observe("batches", len(batch))
+        stored: list[Judged] = []
         while batch:
             entry = batch.popleft()
-            if entry.judged is None:
-                continue
-            draft, verdict, _ = entry.judged
-            tally = tallies.get(draft.id)
-            if tally is None:
+            judged = entry.judged
+            tally = tallies.get(entry.draft.id)
+            if judged is None or tally is None:
                 self._refuse(entry, PageClosed())
                 continue
+            stored.append(judged)
+            self._give(entry, Submitted.of(judged.draft, judged.verdict, tally.approved))
+        self._telemetry.observe("batches", len(stored))
+        for draft, verdict, _ in stored:  # before anybody who waits goes on
+            self._counts.learn(page(draft.site, draft.page), tallies[draft.id])
             self._telemetry.judged(verdict)
-            self._counts.learn(page(draft.site, draft.page), tally)
-            self._give(entry, Submitted.of(draft, verdict, tally.approved))
-        if self._asking:  # for one of these
-            self._start_soon()
 
     def _give(self, entry: Entry, submitted: Submitted) -> None:
         self._release(entry)
@@ -245,15 +242,21 @@ class Intake:
         if isinstance(error, asyncio.CancelledError):
             entry.answer.cancel()
         elif not entry.answer.done():
-            entry.answer.set_exception(error)
+            # which a future does not take: it would end the coroutine that waits
+            entry.answer.set_exception(RuntimeError(error) if isinstance(error, StopIteration) else error)
 
     def _release(self, entry: Entry) -> None:
         """Let in what waited for this entry to end."""
-        for held in (entry.reader, entry.key):
-            if held:
-                self._held[held] -= 1
-                if not self._held[held]:
-                    del self._held[held]
+        if not entry.held:
+            return
+        entry.held = False
+        for mark in (entry.key, *entry.shared):
+            if mark:
+                self._held[mark] -= 1
+                if not self._held[mark]:
+                    del self._held[mark]
+        if self._asking:
+            self._start_soon()
 
 
 def _with_neighbours(facts: Facts, ahead: Counter[Hashable], draft: Draft) -> Facts:

@@ -22,20 +22,26 @@ HOLD = 1.0
 class Entry:
     """A draft that waits, who waits for it, and the verdict once there is one."""
 
-    __slots__ = ("answer", "court", "draft", "judged", "key", "reader")
+    __slots__ = ("answer", "court", "draft", "held", "judged", "key", "shared")
 
     def __init__(self, court: Court, draft: Draft, answer: asyncio.Future[Submitted]) -> None:
         self.court = court
         self.draft = draft
         self.answer = answer
         self.judged: Judged | None = None
-        self.reader: Hashable = (draft.site, draft.address_key) if court.looks_back else None
-        """Who wrote it: one reader's comments are judged one batch after another, so that each sees those before it.
-
-        None where the policy does not look at them.
-        """
         self.key: Hashable = (draft.site, draft.idempotency_key) if draft.idempotency_key else None
         """What may be stored once only."""
+        self.shared: tuple[Hashable, ...] = (
+            ((draft.site, "reader", draft.address_key), (draft.site, "text", draft.fingerprint))
+            if court.looks_back
+            else ()
+        )
+        """Who wrote it and what: of these, one batch is judged after another, so that each sees those before it.
+
+        Nothing where the policy does not look at them.
+        """
+        self.held = False
+        """Whether others wait for it to end."""
 
     @property
     def asks(self) -> bool:
@@ -76,23 +82,31 @@ class Lane(NamedTuple):
                     continue
                 batch = self.following()
         finally:
-            for entry in batch:  # of one that was cancelled
-                self.refuse(entry, asyncio.CancelledError())
+            self.drop(batch)
+
+    def drop(self, batch: Batch) -> None:
+        """Let nobody wait for a batch that was cancelled."""
+        while batch:
+            self.refuse(batch.popleft(), asyncio.CancelledError())
 
     async def _carry_each(self, batch: Batch, error: Exception) -> None:
+        if not batch:  # all have their answer, so that nobody else would hear of it
+            raise error
         if len(batch) == 1:
             self.refuse(batch.popleft(), error)
         while batch:
-            entry = batch[0]
+            alone = deque([batch.popleft()])
             try:
                 async with self.store.on_one_connection() as store:
-                    await self.step(store, deque([entry]))
+                    await self.step(store, alone)
             except (DatabaseUnavailable, Overloaded) as away:
+                self._refuse_all(alone, away)
                 self._refuse_all(batch, away)  # or each would wait for the database as long as this one did
-                return
             except Exception as bad:  # noqa: BLE001 - as above
-                self.refuse(entry, bad)
-            batch.popleft()
+                while alone:
+                    self.refuse(alone.popleft(), bad)
+            finally:
+                self.drop(alone)
 
     def _refuse_all(self, batch: Batch, error: DatabaseUnavailable | Overloaded) -> None:
         """Send everybody back: a commit may have arrived unheard, and another try from here could store it twice."""
