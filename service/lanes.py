@@ -68,14 +68,18 @@ class Lane(NamedTuple):
         clock = asyncio.get_running_loop().time
         try:
             while batch:
+                reached = False
                 try:
                     async with self.store.on_one_connection() as store:
+                        reached = True
                         until = clock() + HOLD
                         while batch and clock() < until:
                             await self.step(store, batch)
                             batch = self.following()
                 except (DatabaseUnavailable, Overloaded) as error:
                     self._refuse_all(batch, error)
+                    while not reached and (batch := self.following()):  # which would wait as long, and in vain
+                        self._refuse_all(batch, error)
                 except Exception as error:  # noqa: BLE001 - one bad row fails alone, never its neighbours
                     await self._carry_each(batch, error)
                 else:

@@ -143,6 +143,29 @@ async def test_a_connection_that_fails_behind_a_single_look_up_does_not_answer_t
     await settled(intake)
 
 
+async def test_a_database_that_cannot_be_reached_is_tried_once_for_all_who_wait(
+    court: Court, blind: Judges, clock: Clock, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[None] = []
+
+    @asynccontextmanager
+    async def silent(_: CommentStore) -> AsyncIterator[CommentStore]:
+        tries.append(None)
+        await asyncio.sleep(0)
+        raise DatabaseUnavailable(headers={"Retry-After": "2"})
+        yield
+
+    monkeypatch.setattr(CommentStore, "on_one_connection", silent)
+    plain = await blind.of("default")
+    intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=1)
+    drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(80)]
+    waiting = [intake.submit(court if at % 2 else plain, one) for at, one in enumerate(drafts)]
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {DatabaseUnavailable}
+    assert len(tries) < 10  # once to look up, and once to store for each that judging paused for
+    await settled(intake)
+
+
 async def test_a_flood_is_seen_beside_a_comment_that_cannot_be_looked_up(
     court: Court, clock: Clock, intake: Intake
 ) -> None:
