@@ -49,6 +49,27 @@ async def settled(intake: Intake) -> None:
     assert not intake._held
 
 
+def fail_behind(monkeypatch: pytest.MonkeyPatch, step: str, error: Exception) -> None:
+    """Have a connection fail on its way back, once: when the intake has taken a step with the first entry."""
+    taken: list[Entry] = []
+    take, connect = getattr(Intake, step), CommentStore.on_one_connection
+
+    def note(self: Intake, entry: Entry, *more: object) -> None:
+        taken.append(entry)
+        take(self, entry, *more)
+
+    @asynccontextmanager
+    async def connect_and_fail(self: CommentStore) -> AsyncIterator[CommentStore]:
+        before = len(taken)
+        async with connect(self) as store:
+            yield store
+        if len(taken) > before == 0:
+            raise error
+
+    monkeypatch.setattr(Intake, step, note)
+    monkeypatch.setattr(CommentStore, "on_one_connection", connect_and_fail)
+
+
 async def test_a_cancelled_look_up_leaves_nothing_that_closing_waits_for(
     court: Court, clock: Clock, intake: Intake, url: str, sql: asyncpg.Connection[Any]
 ) -> None:
@@ -84,23 +105,7 @@ async def test_a_batch_that_is_cancelled_before_it_begins_keeps_nobody_waiting(
 async def test_a_connection_that_fails_behind_a_single_comment_refuses_only_those_after_it(
     court: Court, clock: Clock, intake: Intake, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    given: list[Entry] = []
-    give, connect = Intake._give, CommentStore.on_one_connection
-
-    def note(self: Intake, entry: Entry, submitted: Submitted) -> None:
-        given.append(entry)
-        give(self, entry, submitted)
-
-    @asynccontextmanager
-    async def connect_and_fail(self: CommentStore) -> AsyncIterator[CommentStore]:
-        before = len(given)
-        async with connect(self) as store:
-            yield store
-        if len(given) > before == 0:
-            raise error
-
-    monkeypatch.setattr(Intake, "_give", note)
-    monkeypatch.setattr(CommentStore, "on_one_connection", connect_and_fail)
+    fail_behind(monkeypatch, "_give", error)
     drafts = [draft(court, clock, body, author=at) for at, body in enumerate(["good", "x" * 301, "good as well"])]
     answers = await asyncio.gather(*(intake.submit(court, one) for one in drafts), return_exceptions=True)
     assert not isinstance(answers[0], Exception)
@@ -118,23 +123,7 @@ async def test_a_connection_that_fails_behind_a_single_look_up_does_not_answer_t
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
 ) -> None:
-    judged: list[Entry] = []
-    judge, connect = Intake._judge, CommentStore.on_one_connection
-
-    def note(self: Intake, entry: Entry, *facts: Any) -> None:
-        judged.append(entry)
-        judge(self, entry, *facts)
-
-    @asynccontextmanager
-    async def connect_and_fail(self: CommentStore) -> AsyncIterator[CommentStore]:
-        before = len(judged)
-        async with connect(self) as store:
-            yield store
-        if len(judged) > before == 0:
-            raise error
-
-    monkeypatch.setattr(Intake, "_judge", note)
-    monkeypatch.setattr(CommentStore, "on_one_connection", connect_and_fail)
+    fail_behind(monkeypatch, "_judge", error)
     bad = msgspec.structs.replace(draft(court, clock, "bad", author=9), page="\0")
     drafts = [draft(court, clock, "good"), bad]
     answers = await asyncio.gather(*(intake.submit(court, one) for one in drafts), return_exceptions=True)
