@@ -20,7 +20,7 @@ from service.telemetry import Telemetry
 from tests.test_intake import blind, court, draft, intake, standstill, until_blocked
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     import asyncpg
 
@@ -40,6 +40,12 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the intake has no event for it
             await asyncio.sleep(0)
+
+
+async def answered(waiting: Iterable[Awaitable[Submitted]]) -> list[Submitted | BaseException]:
+    """Return what became of each."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def settled(intake: Intake) -> None:
@@ -107,10 +113,12 @@ async def test_a_connection_that_fails_behind_a_single_comment_refuses_only_thos
 ) -> None:
     fail_behind(monkeypatch, "_give", error)
     drafts = [draft(court, clock, body, author=at) for at, body in enumerate(["good", "x" * 301, "good as well"])]
-    answers = await asyncio.gather(*(intake.submit(court, one) for one in drafts), return_exceptions=True)
+    answers = await answered(intake.submit(court, one) for one in drafts)
     assert not isinstance(answers[0], Exception)
     assert isinstance(answers[1], Exception)
-    assert (await intake.submit(court, draft(court, clock, "Afterwards"))).status == "approved"
+    [afterwards] = await answered([intake.submit(court, draft(court, clock, "Afterwards"))])
+    assert not isinstance(afterwards, BaseException)
+    assert afterwards.status == "approved"
     await settled(intake)
 
 
@@ -126,7 +134,7 @@ async def test_a_connection_that_fails_behind_a_single_look_up_does_not_answer_t
     fail_behind(monkeypatch, "_judge", error)
     bad = msgspec.structs.replace(draft(court, clock, "bad", author=9), page="\0")
     drafts = [draft(court, clock, "good"), bad]
-    answers = await asyncio.gather(*(intake.submit(court, one) for one in drafts), return_exceptions=True)
+    answers = await answered(intake.submit(court, one) for one in drafts)
     assert [isinstance(answer, Exception) for answer in answers] == [False, True]
     assert await sql.fetchval("select count(*) from comments") == 1
     await settled(intake)
@@ -149,7 +157,7 @@ async def test_a_database_that_cannot_be_reached_is_tried_once_for_all_who_wait(
     intake = Intake(CommentStore(database), Counts(PageStore(database)), Telemetry(), batch=1)
     drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(80)]
     waiting = [intake.submit(court if at % 2 else plain, one) for at, one in enumerate(drafts)]
-    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    answers = await answered(waiting)
     assert {type(answer) for answer in answers} == {DatabaseUnavailable}
     assert len(tries) < 10  # once to look up, and once to store for each that judging paused for
     await settled(intake)
@@ -160,7 +168,7 @@ async def test_a_flood_is_seen_beside_a_comment_that_cannot_be_looked_up(
 ) -> None:
     drafts = [draft(court, clock, f"Word number {number}") for number in range(8)]
     bad = msgspec.structs.replace(draft(court, clock, "bad", author=9), page="\0")
-    answers = await asyncio.gather(*(intake.submit(court, one) for one in [bad, *drafts]), return_exceptions=True)
+    answers = await answered(intake.submit(court, one) for one in [bad, *drafts])
     assert isinstance(answers[0], Exception)
     statuses = [one.status for one in answers[1:] if not isinstance(one, BaseException)]
     assert len(statuses) == 8
@@ -270,8 +278,7 @@ async def test_a_crowd_with_faults_cancels_and_keys_is_answered_and_stored_once(
             if number % 4 == 0:
                 await asyncio.sleep(0)
                 dice.choice(tasks).cancel()
-        async with asyncio.timeout(PATIENCE):
-            answers = await asyncio.gather(*tasks, return_exceptions=True)
+        answers = await answered(tasks)
         for each in intakes:
             await settled(each)
         stored = {row["comment_id"] for row in await sql.fetch("select comment_id from comments")}
