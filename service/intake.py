@@ -28,6 +28,8 @@ BATCHES = 4
 """Transactions under way at once."""
 WAITING = 2000
 """Drafts that may wait; one more is told to come again."""
+FEW = 4
+"""Drafts that always go together, because halves of them would cost more than they save."""
 BREATH = 0.002
 """Seconds of judging in a row before others get the event loop."""
 RETRY_SECONDS = "1"
@@ -36,9 +38,11 @@ RETRY_SECONDS = "1"
 class Intake:
     """Takes drafts in as fast as the database stores them: they are judged while those before them are stored.
 
-    No timer is involved, so a lone comment never waits and a crowd shares the work. A second transaction begins only
-    when a full batch waits: it would mostly wait for the first one's locks on the same pages, and a larger batch costs
-    less for each of its comments.
+    No timer is involved, so a lone comment never waits and a crowd shares the work. A transaction takes half a crowd:
+    while the database stores one half, the other is read, judged or answered. Clients that are all answered at once
+    all come again at once, and the service and the database then wait for each other by turns. A second transaction
+    begins only when a full batch waits: it would mostly wait for the first one's locks on the same pages, and a larger
+    batch costs less for each of its comments.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Intake:
         self._transactions = Lane(store, self._put, self._take, self._refuse)
         self._looking: set[asyncio.Task[None]] = set()
         self._storing: set[asyncio.Task[None]] = set()
+        self._unanswered = self._crowd = 0
         self._starting = False
         self._closing = False
         telemetry.gauge("waiting", self._waiting)
@@ -81,7 +86,12 @@ class Intake:
         entry = Entry(court, draft, asyncio.get_running_loop().create_future())
         (self._asking if entry.asks else self._plain).append(entry)
         self._start_soon()
-        return await entry.answer
+        self._unanswered += 1
+        self._crowd = max(self._crowd, self._unanswered)
+        try:
+            return await entry.answer
+        finally:
+            self._unanswered -= 1
 
     async def close(self) -> None:
         """Take nothing more, and return when everything that waits has been answered."""
@@ -201,12 +211,14 @@ class Intake:
             self._judged.append(entry)
 
     def _take(self, others: int | None = None) -> Batch:
-        """Return what is judged, as much as one transaction stores; less than that only where no other is under way."""
+        """Return what one transaction stores; less than a full batch only where no other is under way."""
         if others is None:
             others = len(self._storing) - 1
         if others and len(self._judged) < self._batch:
             return deque()
-        return deque(self._judged.popleft() for _ in range(min(self._batch, len(self._judged))))
+        half = max(FEW, (self._crowd + 1) // 2)
+        self._crowd = self._unanswered
+        return deque(self._judged.popleft() for _ in range(min(self._batch, half, len(self._judged))))
 
     async def _put(self, store: CommentStore, batch: Batch) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from service.intake import Intake
 from service.judges import FRESH_SECONDS, Judges
 from service.model import Draft, Policy
 from service.moderation.text import fingerprint
-from service.store.comments import CommentStore
+from service.store.comments import CommentStore, Submitted
 from service.store.pages import PageStore
 from service.store.sites import SiteStore
 from service.telemetry import Telemetry
@@ -106,6 +107,35 @@ async def test_a_crowd_shares_transactions(
     assert await sql.fetchval("select count(*) from comments") == 300
     assert await sql.fetchval("select approved_count from pages") == 300
     assert await sql.fetchval("select count(distinct xmin::text) from comments") <= 8
+
+
+@pytest.mark.parametrize(("crowd", "together"), [(3, [3]), (4, [4]), (5, [4, 1]), (16, [8, 8]), (40, [20, 20])])
+async def test_half_of_a_crowd_is_stored_while_the_other_half_is_on_its_way(
+    blind: Judges, clock: Clock, intake: Intake, sql: asyncpg.Connection[Any], crowd: int, together: list[int]
+) -> None:
+    court = await blind.of("default")
+    drafts = [draft(court, clock, f"Word number {number}", author=number) for number in range(crowd)]
+    await asyncio.gather(*(intake.submit(court, one) for one in drafts))
+    stored = await sql.fetch(
+        "select count(*) as together from comments group by xmin::text::bigint order by xmin::text::bigint"
+    )
+    assert [row["together"] for row in stored] == together
+
+
+async def test_the_half_is_that_of_a_crowd_that_comes_back(
+    blind: Judges, clock: Clock, intake: Intake, sql: asyncpg.Connection[Any]
+) -> None:
+    court = await blind.of("default")
+
+    async def write(reader: int) -> None:
+        for number in range(20):
+            await intake.submit(court, draft(court, clock, f"Word number {number} of {reader}", author=reader))
+
+    await asyncio.gather(*map(write, range(16)))
+    await intake.submit(court, draft(court, clock, "Alone afterwards", author=99))
+    stored = await sql.fetch("select count(*) as together from comments group by xmin::text")
+    assert max(row["together"] for row in stored) == 8
+    assert statistics.mean(row["together"] for row in stored) > 4
 
 
 async def test_a_lone_comment_does_not_wait_for_others(court: Court, clock: Clock, intake: Intake) -> None:
@@ -270,8 +300,9 @@ async def test_a_database_that_goes_away_between_single_comments_is_asked_no_mor
         await until_blocked(url, 1)
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(answer).__name__ for answer in answers[:2]] == ["Submitted", "CheckViolationError"]
-    assert {type(answer) for answer in answers[2:]} == {DatabaseUnavailable}
-    assert await sql.fetchval("select count(*) from comments") == 1
+    assert {type(answer) for answer in answers[2:20]} == {DatabaseUnavailable}
+    assert {type(answer) for answer in answers[20:]} == {Submitted}  # the other half of the crowd, to which it is back
+    assert await sql.fetchval("select count(*) from comments") == 1 + 20
 
 
 async def test_of_a_batch_only_the_key_that_another_process_stores_at_this_moment_is_looked_up_again(
@@ -299,7 +330,7 @@ async def test_of_a_batch_only_the_key_that_another_process_stores_at_this_momen
     assert stored[-1].id == (await others).id
     assert dict(await sql.fetch("select key, approved_count from pages")) == {"page": 40, "another page": 1}
     assert await sql.fetchval("select count(*) from comments") == 41
-    assert await sql.fetchval("select count(distinct xmin::text) from comments") == 2  # theirs, and all of ours
+    assert await sql.fetchval("select count(distinct xmin::text) from comments") == 4  # theirs, and ours in halves
 
 
 async def test_nothing_is_looked_up_for_what_needs_nothing(
