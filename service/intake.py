@@ -28,7 +28,7 @@ BATCHES = 4
 """Transactions under way at once."""
 WAITING = 2000
 """Drafts that may wait; one more is told to come again."""
-FEW = 4
+FEW = 8
 """Drafts that always go together, because halves of them would cost more than they save."""
 BREATH = 0.002
 """Seconds of judging in a row before others get the event loop."""
