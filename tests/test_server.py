@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 AT_A_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
@@ -199,11 +200,14 @@ def test_a_terminal_that_is_closed_ends_it(tmp_path: Path, url: str) -> None:
             command, stdin=theirs, stdout=subprocess.PIPE, stderr=written, cwd=tmp_path, text=True, env=settings
         ) as process,
     ):
-        os.close(theirs)
-        service = Serving(process, log)
-        os.close(ours)
-        assert process.wait(SECONDS) == 0
-        assert service.logged() == []
+        try:
+            os.close(theirs)
+            service = Serving(process, log)
+            os.close(ours)
+            assert process.wait(SECONDS) == 0
+            assert service.logged() == []
+        finally:
+            process.kill()
 
 
 def test_one_process_lives_on_when_it_is_told_to_reload(tmp_path: Path, url: str) -> None:
