@@ -70,7 +70,7 @@ class Intake:
         self._transactions = Lane(store, self._put, self._take, self._refuse)
         self._looking: set[asyncio.Task[None]] = set()
         self._storing: set[asyncio.Task[None]] = set()
-        self._unanswered = self._crowd = 0
+        self._unanswered = 0
         self._starting = False
         self._closing = False
         telemetry.gauge("waiting", self._waiting)
@@ -87,7 +87,6 @@ class Intake:
         (self._asking if entry.asks else self._plain).append(entry)
         self._start_soon()
         self._unanswered += 1
-        self._crowd = max(self._crowd, self._unanswered)
         try:
             return await entry.answer
         finally:
@@ -216,8 +215,7 @@ class Intake:
             others = len(self._storing) - 1
         if others and len(self._judged) < self._batch:
             return deque()
-        half = max(FEW, (self._crowd + 1) // 2)
-        self._crowd = self._unanswered
+        half = max(FEW, (self._unanswered + 1) // 2)  # those just answered still count: they are about to come again
         return deque(self._judged.popleft() for _ in range(min(self._batch, half, len(self._judged))))
 
     async def _put(self, store: CommentStore, batch: Batch) -> None:
