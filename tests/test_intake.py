@@ -14,7 +14,7 @@ import pytest
 from service.app import new_id
 from service.counts import Counts
 from service.errors import DatabaseUnavailable, Overloaded, PageClosed, ParentNotFound
-from service.intake import Intake
+from service.intake import FEW, Intake
 from service.judges import FRESH_SECONDS, Judges
 from service.model import Draft, Policy
 from service.moderation.text import fingerprint
@@ -137,6 +137,25 @@ async def test_half_of_a_crowd_is_stored_while_the_other_half_is_on_its_way(
         "select count(*) as together from comments group by xmin::text::bigint order by xmin::text::bigint"
     )
     assert [row["together"] for row in stored] == together
+
+
+async def test_who_comes_while_others_are_stored_is_judged_with_as_many_as_are_stored_together(
+    blind: Judges, clock: Clock, intake: Intake, url: str, sql: asyncpg.Connection[Any]
+) -> None:
+    court = await blind.of("default")
+    async with standstill(url):
+        waiting = [asyncio.create_task(intake.submit(court, draft(court, clock, "The first one")))]
+        await until_blocked(url, 1)
+        judged = []
+        for number in range(FEW + 2):
+            one = draft(court, clock, f"Word number {number}", author=number)
+            waiting.append(asyncio.create_task(intake.submit(court, one)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            judged.append(len(intake._judged))
+    assert judged == [*[0] * (FEW - 1), *[FEW] * 3]
+    assert {one.status for one in await asyncio.gather(*waiting)} == {"approved"}
+    assert await sql.fetchval("select count(distinct xmin::text) from comments") == 3
 
 
 async def test_a_lone_comment_does_not_wait_for_others(court: Court, clock: Clock, intake: Intake) -> None:

@@ -65,7 +65,7 @@ def test_everything_is_measured_and_drawn(postgres: str, tmp_path: Path) -> None
     assert found["bytes_for_a_comment"]["comments"] > work.LENGTH
     drawn = "".join(ET.parse(picture).getroot().itertext())  # noqa: S314 - our own picture
     assert all(title in drawn for title in work.TITLES.values())
-    assert [row["work"] for row in found["size"]] == ["one", "list", "older", "post"]
+    assert [row["work"] for row in found["size"]] == ["one", "list", "older", "post", "mixed"]
     assert all(row["p50_ratio"] > 0 and row["not_2xx"] == 0 for row in found["size"])
 
 

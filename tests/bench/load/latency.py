@@ -18,6 +18,10 @@ CONNECTIONS = 64
 SHARES = (0.25, 0.5, 0.75)
 """Of the capacity."""
 WORKS = ("post", "one")
+APART = 10**8
+"""Numbers of comments for each work, so that no text comes twice."""
+FILLED = 500
+"""Times as many for those that filled the database."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,13 @@ class Readers:
         self._server = server
         self._postgres = postgres
         self._seconds = seconds
-        self._number = 500
+        self._requests = {
+            work: load.requests(place * APART) for place, (work, load) in enumerate(server.loads.items(), FILLED)
+        }
+        """Each run goes on where the one before it stopped: what was asked for is kept in memory."""
 
     def _crowd(self, work: str) -> Crowd:
-        self._number += 1
-        return Crowd(self._server.address, self._server.loads[work].requests(self._number * 10**8), CONNECTIONS)
+        return Crowd(self._server.address, self._requests[work], CONNECTIONS)
 
     def capacity(self, work: str) -> float:
         """Return how many a second are answered when each connection asks as soon as it is answered."""

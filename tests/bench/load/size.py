@@ -37,6 +37,7 @@ WORKS = {
     "list": "list of a page, kept in memory",
     "older": "list of older comments, from the database",
     "post": work.TITLES["post"],
+    "mixed": work.TITLES["mixed"],
 }
 
 
@@ -82,7 +83,7 @@ def measure(
             shape = Shape(comments=number, pages=max(work.PAGES, number // ON_A_PAGE), site="default")
             asyncio.run(fill(url, shape, quiet=number < LONG))
             server = stack.enter_context(
-                servers.trecento(url, place, work.pages(work.PAGES), 1, ("one", "list", "post"))
+                servers.trecento(url, place, work.pages(work.PAGES), 1, ("one", "list", "post", "mixed"))
             )
             sides.append(Readers(_with_older(server), postgres, seconds))
         postgres.settle()
