@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from service.moderation.entries import Severity
 from service.moderation.matcher import Matcher
+from service.moderation.readings import collapse
 from service.moderation.spellings import Spellings
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Lexicon:
         self.entries = tuple(entries)
         self.categories = tuple(sorted({entry.category for entry in self.entries}))
         self._matcher = Matcher(Spellings(self.entries, frozenset(ordinary), frozenset(joints)))
+        forms = (form for entry in self.entries for form in (entry.word, *entry.forms))
+        self._native = frozenset(native(form) for form in forms if NATIVE.fullmatch(form))
 
     def hits(self, folded: Folded) -> tuple[Hit, ...]:
         """Return the words found, in the order of the text, each place once."""
@@ -51,16 +54,19 @@ class Lexicon:
             start, end, word = place
             spelled = word, source[start:end]
             if spelled not in known:
-                known[spelled] = judged(pieces[place], spelled[1])
+                known[spelled] = self._judged(pieces[place], spelled[1])
             meaning = known[spelled]
-            if meaning and not (spelled[1] in GIVEN and named(source, start, end)):
+            if meaning and not named(source, start, end):
                 found.append(Hit(start, end, word, *meaning))
         return tuple(found)
 
-
-def judged(entry: Entry, source: str) -> tuple[str, Severity] | None:
-    """Return the category and the severity of a word as it is spelled in the stored text, None when it is no word."""
-    return (entry.category, severity(entry, source)) if plausible(entry.word, source) else None
+    def _judged(self, entry: Entry, source: str) -> tuple[str, Severity] | None:
+        """Return the category and the severity of a word as it is spelled in the text, None when it is no word."""
+        if not plausible(entry.word, source) or (
+            CYRILLIC.fullmatch(entry.word) and NATIVE.fullmatch(source) and native(source) not in self._native
+        ):
+            return None
+        return entry.category, severity(entry, source)
 
 
 CYRILLIC = re.compile("[\u0400-\u052f\\W\\d_]*")
@@ -69,34 +75,49 @@ TWINS = frozenset("авекмнорстухіјѕԁһԛԝьӏ")
 """Cyrillic letters that cannot be told from a Latin one; every other one gives a native word away."""
 
 
+NATIVE = re.compile("[\u0400-\u052f\u0300-\u036f .,_'\u2019\u02bc-]*")
+"""Cyrillic letters and what may stand between them: nothing that stands for another letter."""
+VOWELS = str.maketrans("ёєэіїы", "еееиии")
+"""Those that people who write two of the languages take for each other."""
+
+
+def native(source: str) -> str:
+    """Return the Cyrillic letters of a word, apart from the Latin ones that several of them look like."""
+    return collapse(re.sub(r"[\W_]", "", source.lower()).translate(VOWELS))
+
+
 def plausible(word: str, source: str) -> bool:
     """Say whether a word of the lexicon may be meant: a Cyrillic word is not written in ASCII, nor the reverse."""
     if word[0] > LAST_LATIN:
         return not source.isascii()
     if source.isascii():
         return True
-    native = CYRILLIC.fullmatch(source) and not TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
-    return not native
+    return not CYRILLIC.fullmatch(source) or TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
 
 
-GIVEN = frozenset({"Dick"})
-"""Given names that are words of the lexicon."""
+PROPER = frozenset({"Нігер", "Нигер", "Хохлов", "Хохлова", "Хохлову", "Мокша"})
+"""Names of places and surnames that are words of the lexicon when they are written small."""
+GIVEN = frozenset({"Dick", "Nigers"})
+"""What is a name before a capital: a given name before a surname, a country in the genitive of German."""
+ATE = frozenset({"aß", "Aß"})
+"""German; its last letter stands for "ss" as well."""
 SURNAME = re.compile(
-    r" (?!(?:Pic|Move|Energy|Joke|Size|Head|Face)s?\b)(?:(?:[A-Z]\.|[Vv]an|[Dd]e) )?[A-Z][a-z]*[a-z]{2}\b"
+    r" (?!(?:Pic|Move|Energy|Joke|Size|Head|Face)s?\b)(?:(?:[A-Z]\.|[Vv]an|[Dd]e) )?[A-Z]\w*[a-z]{2}\b"
 )
-NO_NAME = re.compile(r"(?:^|\W)(?:[A-Z]\w*|an?|the|your|my|his|her|their|this|that|such|big|little|no) $")
+NOUN = r"an?|the|your|my|his|her|their|this|that|such|big|little|no"
+NO_NAME = re.compile(rf"(?:^|\W)(?:[A-Z]\w*|{NOUN}) $")
 """What stands before a noun, or before anything where each word has a capital."""
+NO_VERB = re.compile(rf"(?:^|\W)(?:{NOUN}) $", re.IGNORECASE)
 NEAR = 20
 """Characters before a word in which the one before it is looked for."""
 
 
 def named(source: str, start: int, end: int) -> bool:
-    """Say whether a word is the given name before a surname."""
-    return (
-        source[start:end] in GIVEN
-        and SURNAME.match(source, end) is not None
-        and not NO_NAME.search(source[max(start - NEAR, 0) : start])
-    )
+    """Say whether a word is a name, the given name before a surname, or the past tense of German "essen"."""
+    word, before = source[start:end], source[max(start - NEAR, 0) : start]
+    if word in GIVEN:
+        return SURNAME.match(source, end) is not None and not NO_NAME.search(before)
+    return word in PROPER or (word in ATE and not NO_VERB.search(before))
 
 
 HYPHENS = "-\u2010\u2011\u2012\u2013\u2014\u2015"

@@ -9,7 +9,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from service.moderation.excuses import Excuses
 from service.moderation.patterns import OTHER, PHRASE, patterns_of, reduced
-from service.moderation.readings import APART, CONTRACTIONS, LEET, TOGETHER, collapse, stretched, untailed
+from service.moderation.readings import APART, CONTRACTIONS, LEET, SHORT, TOGETHER, collapse, stretched, untailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +27,7 @@ ARTICLES = frozenset("ai")
 """Words of one letter that may stand before a word spelled out."""
 INSIDE = frozenset({"glued", "anywhere"})
 WRITTEN = INSIDE | {"word"}
+POSSESSIVE = "'s"
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
 
@@ -192,11 +193,19 @@ class Matcher:
         entry = self._known(word)
         if entry is None or word in self.spellings.innocent_words or not any(map(str.isalpha, chunk)):
             return None
+        if chunk.endswith(POSSESSIVE) and not self._possessed(chunk.removesuffix(POSSESSIVE), word):
+            return None
         apart = APART.read(chunk)
         pieces = apart.split()
         if pieces == [word] or (len(pieces) > 1 and self.spellings.everyday(pieces)):
             return None
         return len(apart) - len(apart.lstrip()), len(apart.rstrip()), entry
+
+    def _possessed(self, name: str, word: str) -> bool:
+        """Say whether a word ends in what its apostrophe makes a possessive: "tit's" may, "Fatah's" is of Fatah."""
+        if name.isalpha():
+            return len(name) >= SHORT and word in self.spellings.whole
+        return self._known(TOGETHER.read(name)) is not None
 
     def _leet(self, chunk: str) -> Match | None:
         """Return what a word means when the symbols in it are read as letters."""

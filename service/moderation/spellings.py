@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from service.moderation.entries import Entry
 
+HANGUL = "\u1100"
+"""Where scripts begin in which a character is a syllable: hiding one hides half of a word."""
 LONE = frozenset("stdaiom")
 """Letters that stand alone in ordinary writing: "it's", "don't", "a", "I", "o'clock"."""
 
@@ -54,6 +56,9 @@ class Spellings:
             for form in (entry.word, *entry.forms):
                 self._list(form, entry)
         for word, entry in self.whole.items():
+            if word.isalpha() and len(word) >= SHORT and entry.word < HANGUL:
+                for mask in censored(word):
+                    self.masked.setdefault(mask, entry)
             if word.isascii() and word.isalpha() and entry.word.isascii():
                 self._disguise(word, entry)
         for entry in entries:
@@ -83,8 +88,6 @@ class Spellings:
                     self.anywhere |= spellings
 
     def _disguise(self, word: str, entry: Entry) -> None:
-        for mask in censored(word):
-            self.masked.setdefault(mask, entry)
         if entry.reach in ("exact", "stem") or len(word) < SHORTEST:
             return
         others = list(filter(None, disguises(word)))

@@ -254,6 +254,35 @@ def test_other_languages_are_known(text: str, severity: str) -> None:
     assert severity in {hit.severity for hit in LEXICON.hits(fold(text))}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Er aß ein Brot, das Eis ist zu dick", "ein smartes Konzept", "Nigers Präsident, die Inkas",
+        "sein saloppes Hemd", "die Regierung ist wankend, ein Schiit aus Basra", "das Tennis-Ass", "Wie du dort spaßt",
+        "Le train est en retard, trois semaines de retard", "un pique-nique, on va pique-niquer", "Je me douche",
+        "un fagot de bois, mal fagoté", "des lecteurs perspicaces", "El cono sur, un cono de helado",
+        "Поб'ємо рекорд, він поб'є всіх", "Жуй повільно, я жую", "У Нігері, Нігер і Малі", "Вона ввіткнула, я ввіткну",
+        "Нигер и Мали", "Хохлов выступил", "i faggi e i fagotti", "cum suis, Fokko de Vries",
+        "Fatah's leader", "Jethro Tull’s album", "El Cid's tomb", "the Audi A5's engine", "Ky's senator", "feta's",
+        "The puttees and the putto", "chitons, deckles and pollacks", "Woops", "prickliness",
+    ],
+)  # fmt: skip
+def test_everyday_words_and_names_of_other_languages_are_left_alone(text: str) -> None:
+    assert not flagged(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "х*й", "нах*й", "п*зда", "бл@ть", "с*ка", "еб*ть", "х.у.й", "хуууй", "п1зда", "хyй", "ты ниггер", "нигеры",
+        "hijo de p*ta", "co*o", "enc*lé", "c*nnard", "Sche*ße", "mar*cón",
+        "kiss my aß", "what a douche", "bitche's", "tit's", "sh1t's", "f'uck's", "a Dick move",
+    ],
+)  # fmt: skip
+def test_words_of_other_languages_are_seen_behind_signs_and_beside_what_looks_like_them(text: str) -> None:
+    assert flagged(text)
+
+
 @pytest.mark.parametrize("text", ["fuсk", "ѕһіт", "сосk", "ԁіск", "сunt"])
 def test_cyrillic_letters_in_a_latin_word_are_seen_through(text: str) -> None:
     assert flagged(text)
