@@ -78,7 +78,10 @@ SPACES = (
     0x205F,
     0x3000,
 )
-QUOTES = "\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u0060\uff07\uff40\u055a\u05f3\ua78c"
+QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u301d\u301e\u301f\uff02"
+APOSTROPHES = (
+    "\u2018\u2019\u201a\u201b\u2032\u2035\u02b9\u02bb\u02bc\u02bd\u02c8\u00b4\u0060\uff07\uff40\u055a\u05f3\ua78c"
+)
 
 ENCLOSED = (0x1F1E6, 0x1F170, 0x1F150, 0x1F130, 0x1F110, 0x249C)
 """Where regional, squared, circled and bracketed alphabets begin."""
@@ -108,7 +111,8 @@ def table() -> dict[int, str]:
     folded |= {ord(character): letter for letter, characters in LOOKALIKES.items() for character in characters}
     folded |= {base + place: chr(ord("a") + place) for base in ENCLOSED for place in range(26)}
     folded |= {ord(character): text for character, text in LIGATURES.items()}
-    folded |= dict.fromkeys(map(ord, QUOTES), "'") | dict.fromkeys(SPACES, " ")
+    folded |= dict.fromkeys(map(ord, QUOTES), '"') | dict.fromkeys(map(ord, APOSTROPHES), "'")
+    folded |= dict.fromkeys(SPACES, " ")
     folded |= dict.fromkeys(MARKS, "") | dict.fromkeys(INVISIBLE, "")
     for point in CASED:
         decomposed = unicodedata.normalize("NFD", chr(point).lower())

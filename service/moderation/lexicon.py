@@ -72,7 +72,7 @@ class Lexicon:
 CYRILLIC = re.compile("[\u0400-\u052f\\W\\d_]*")
 LAST_LATIN = "\u024f"
 TWINS = frozenset("авекмнорстухіјѕԁһԛԝьӏ")
-"""Cyrillic letters that cannot be told from a Latin one; every other one gives a native word away."""
+"""Cyrillic letters that cannot be told from a Latin one; every other one, or a space, gives native words away."""
 
 
 NATIVE = re.compile("[\u0400-\u052f\u0300-\u036f .,_'\u2019\u02bc-]*")
@@ -92,7 +92,7 @@ def plausible(word: str, source: str) -> bool:
         return not source.isascii()
     if source.isascii():
         return True
-    return not CYRILLIC.fullmatch(source) or TWINS.issuperset(re.sub(r"[\W\d_]", "", source.lower()))
+    return not CYRILLIC.fullmatch(source) or TWINS.issuperset(re.sub(r"[^\w ]|[\d_]", "", source.lower()))
 
 
 PROPER = frozenset({"Нігер", "Нигер", "Хохлов", "Хохлова", "Хохлову", "Мокша"})

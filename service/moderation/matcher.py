@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,12 @@ ARTICLES = frozenset("ai")
 """Words of one letter that may stand before a word spelled out."""
 INSIDE = frozenset({"glued", "anywhere"})
 WRITTEN = INSIDE | {"word"}
+NUMBER = re.compile(r"[\W_]*(?:\d+(?:[.,/]\d+)*[\W_]?[^\W\d_]?|[^\W\d_][\W_]?\d+)[\W_]*")
+"""Digits with a letter at most, before or after: 600k, N-16, class 3b."""
+UNIT = re.compile(r"[\W_]*\d[\d\W_]*[^\W\d_]+[\W_]*")
+"""Letters after a number: 64hp, 5pcs."""
+CLOSING = frozenset("~-")
+"""What typographic signs fold to, and the hyphen."""
 POSSESSIVE = "'s"
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
@@ -66,8 +73,9 @@ class Matcher:
         if folded.leetish:
             found += self._read(folded.symbolic, _leet, self._leet)
         for word, start in folded.veiled:
-            if word in self.spellings.masked:
-                found.append((start, start + len(word), self.spellings.masked[word]))
+            end = start + len(word)
+            if word in self.spellings.masked and not self._closed(word, folded.plain[end - 1]):
+                found.append((start, end, self.spellings.masked[word]))
         if folded.spelled_out:
             found += self._spelled(folded)
         return found
@@ -191,15 +199,29 @@ class Matcher:
         """Return what a word means when the signs in it are left out."""
         word = TOGETHER.read(chunk)
         entry = self._known(word)
-        if entry is None or word in self.spellings.innocent_words or not any(map(str.isalpha, chunk)):
+        name = chunk.removesuffix(POSSESSIVE)
+        if entry is None or word in self.spellings.innocent_words or not self._spells(name, word):
             return None
-        if chunk.endswith(POSSESSIVE) and not self._possessed(chunk.removesuffix(POSSESSIVE), word):
+        if name != chunk and not self._possessed(name, word):
             return None
         apart = APART.read(chunk)
         pieces = apart.split()
         if pieces == [word] or (len(pieces) > 1 and self.spellings.everyday(pieces)):
             return None
         return len(apart) - len(apart.lstrip()), len(apart.rstrip()), entry
+
+    def _spells(self, chunk: str, word: str) -> bool:
+        """Say whether digits in a word are letters of it: a number, a code or a unit is no respelled word."""
+        if NUMBER.fullmatch(chunk):
+            return False
+        digits, letters = sum(map(str.isdigit, chunk)), sum(map(str.isalpha, chunk))
+        coded = digits >= letters and not (chunk[0].isdigit() and chunk[-1].isdigit())
+        return word in self.spellings.whole or not (coded or UNIT.fullmatch(chunk))
+
+    def _closed(self, word: str, sign: str) -> bool:
+        """Say whether what may hide the last letter of a word is a dash, dots or a quotation mark after another one."""
+        shown = word.removesuffix("*")
+        return sign in CLOSING and "*" not in shown and (len(shown) < SHORT or shown in self.spellings.ordinary)
 
     def _possessed(self, name: str, word: str) -> bool:
         """Say whether a word ends in what its apostrophe makes a possessive: "tit's" may, "Fatah's" is of Fatah."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from service.moderation.entries import Entry
 
+RANGES = frozenset({"a*z"})
+"""What is written for all letters from one to another."""
 HANGUL = "\u1100"
 """Where scripts begin in which a character is a syllable: hiding one hides half of a word."""
 LONE = frozenset("stdaiom")
@@ -58,7 +60,8 @@ class Spellings:
         for word, entry in self.whole.items():
             if word.isalpha() and len(word) >= SHORT and entry.word < HANGUL:
                 for mask in censored(word):
-                    self.masked.setdefault(mask, entry)
+                    if mask not in RANGES:
+                        self.masked.setdefault(mask, entry)
             if word.isascii() and word.isalpha() and entry.word.isascii():
                 self._disguise(word, entry)
         for entry in entries:
