@@ -262,7 +262,8 @@ def test_other_languages_are_known(text: str, severity: str) -> None:
         "Le train est en retard, trois semaines de retard", "un pique-nique, on va pique-niquer", "Je me douche",
         "un fagot de bois, mal fagoté", "des lecteurs perspicaces", "El cono sur, un cono de helado",
         "Поб'ємо рекорд, він поб'є всіх", "Жуй повільно, я жую", "У Нігері, Нігер і Малі", "Вона ввіткнула, я ввіткну",
-        "Нигер и Мали", "Хохлов выступил", "i faggi e i fagotti", "cum suis, Fokko de Vries",
+        "Нигер и Мали", "Хохлов выступил", "i faggi e i fagotti",
+        "탄핵소추안을 의결했다", "뒤를 좇아 갔다", "유행을 좇는 팔등신 미녀", "cum suis, Fokko de Vries",
         "Fatah's leader", "Jethro Tull’s album", "El Cid's tomb", "the Audi A5's engine", "Ky's senator", "feta's",
         "The puttees and the putto", "chitons, deckles and pollacks", "Woops", "prickliness",
     ],
@@ -295,7 +296,7 @@ def test_digits_and_signs_are_seen_through_in_words(text: str) -> None:
     [
         "х*й", "нах*й", "п*зда", "бл@ть", "с*ка", "еб*ть", "х.у.й", "хуууй", "п1зда", "хyй", "ты ниггер", "нигеры",
         "hijo de p*ta", "co*o", "enc*lé", "c*nnard", "Sche*ße", "mar*cón",
-        "kiss my aß", "what a douche", "bitche's", "tit's", "sh1t's", "f'uck's", "a Dick move",
+        "한남소추", "좇같네", "kiss my aß", "what a douche", "bitche's", "tit's", "sh1t's", "f'uck's", "a Dick move",
     ],
 )  # fmt: skip
 def test_words_of_other_languages_are_seen_behind_signs_and_beside_what_looks_like_them(text: str) -> None:
