@@ -9,6 +9,8 @@ from service.moderation.lookalikes import LOOKALIKES
 
 LATIN = (
     *range(0x00A0, 0x0250),
+    *range(0x02B0, 0x02B9),
+    *range(0x02E0, 0x02E5),
     *range(0x1D00, 0x1DC0),
     *range(0x1E00, 0x1F00),
     *range(0x2070, 0x20A0),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
+from service.moderation.doubts import closed, meant
 from service.moderation.excuses import Excuses
 from service.moderation.patterns import OTHER, PHRASE, patterns_of, reduced
-from service.moderation.readings import APART, CONTRACTIONS, LEET, SHORT, TOGETHER, collapse, stretched, untailed
+from service.moderation.readings import APART, CONTRACTIONS, LEET, TOGETHER, collapse, stretched, untailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,13 +28,8 @@ ARTICLES = frozenset("ai")
 """Words of one letter that may stand before a word spelled out."""
 INSIDE = frozenset({"glued", "anywhere"})
 WRITTEN = INSIDE | {"word"}
-NUMBER = re.compile(r"[\W_]*(?:\d+(?:[.,/]\d+)*[\W_]?[^\W\d_]?|[^\W\d_][\W_]?\d+)[\W_]*")
-"""Digits with a letter at most, before or after: 600k, N-16, class 3b."""
-UNIT = re.compile(r"[\W_]*\d[\d\W_]*[^\W\d_]+[\W_]*")
-"""Letters after a number: 64hp, 5pcs."""
-CLOSING = frozenset("~-")
-"""What typographic signs fold to, and the hyphen."""
-POSSESSIVE = "'s"
+ONE = "1"
+"""The digit that stands for an "i" or an "l"."""
 AROUND = 4
 """Letters beside a word in which a longer, innocent stem may begin or end."""
 
@@ -69,12 +64,12 @@ class Matcher:
         if folded.drawn_out and folded.squeezed:
             found += self._squeezed(folded, Excuses(self.spellings, folded))
         if folded.mixed:
-            found += self._read(folded.mixed, TOGETHER.read, self._together)
+            found += self._read(folded.mixed, _letters, self._together)
         if folded.leetish:
             found += self._read(folded.symbolic, _leet, self._leet)
         for word, start in folded.veiled:
             end = start + len(word)
-            if word in self.spellings.masked and not self._closed(word, folded.plain[end - 1]):
+            if word in self.spellings.masked and not closed(word, folded.plain[end - 1], self.spellings):
                 found.append((start, end, self.spellings.masked[word]))
         if folded.spelled_out:
             found += self._spelled(folded)
@@ -199,35 +194,16 @@ class Matcher:
         """Return what a word means when the signs in it are left out."""
         word = TOGETHER.read(chunk)
         entry = self._known(word)
-        name = chunk.removesuffix(POSSESSIVE)
-        if entry is None or word in self.spellings.innocent_words or not self._spells(name, word):
-            return None
-        if name != chunk and not self._possessed(name, word):
+        if entry is None and ONE in chunk:
+            word = TOGETHER.read(chunk.replace(ONE, "l"))
+            entry = self._known(word)
+        if entry is None or word in self.spellings.innocent_words or not meant(chunk, word, self.spellings):
             return None
         apart = APART.read(chunk)
         pieces = apart.split()
         if pieces == [word] or (len(pieces) > 1 and self.spellings.everyday(pieces)):
             return None
         return len(apart) - len(apart.lstrip()), len(apart.rstrip()), entry
-
-    def _spells(self, chunk: str, word: str) -> bool:
-        """Say whether digits in a word are letters of it: a number, a code or a unit is no respelled word."""
-        if NUMBER.fullmatch(chunk):
-            return False
-        digits, letters = sum(map(str.isdigit, chunk)), sum(map(str.isalpha, chunk))
-        coded = digits >= letters and not (chunk[0].isdigit() and chunk[-1].isdigit())
-        return word in self.spellings.whole or not (coded or UNIT.fullmatch(chunk))
-
-    def _closed(self, word: str, sign: str) -> bool:
-        """Say whether what may hide the last letter of a word is a dash, dots or a quotation mark after another one."""
-        shown = word.removesuffix("*")
-        return sign in CLOSING and "*" not in shown and (len(shown) < SHORT or shown in self.spellings.ordinary)
-
-    def _possessed(self, name: str, word: str) -> bool:
-        """Say whether a word ends in what its apostrophe makes a possessive: "tit's" may, "Fatah's" is of Fatah."""
-        if name.isalpha():
-            return len(name) >= SHORT and word in self.spellings.whole
-        return self._known(TOGETHER.read(name)) is not None
 
     def _leet(self, chunk: str) -> Match | None:
         """Return what a word means when the symbols in it are read as letters."""
@@ -241,11 +217,11 @@ class Matcher:
         """Say whether what stands in a word counts there."""
         if end - start == len(word):
             return False  # it is the word
-        joints = self.spellings.joints
+        joints, whole = self.spellings.joints, self.spellings.whole
         return (
             word not in self.spellings.words
             and word not in self.spellings.ordinary
-            and (kind == "anywhere" or (word[:start] in joints and word[end:] in joints))
+            and (kind == "anywhere" or all(part in joints or part in whole for part in (word[:start], word[end:])))
             and not self._stem(entry, word, start, end)
         )
 
@@ -266,8 +242,11 @@ class Matcher:
 
     def _spell(self, letters: str) -> Iterator[Match]:
         """Yield what letters spell, with the number of its first letter and of its last."""
+        read = letters
+        if not letters.isalpha() and sum(map(str.isdigit, letters)) < len(letters) / 2:
+            read = TOGETHER.read(letters)
         for skipped in range(2 if letters[0] in ARTICLES else 1):
-            entry = self.spellings.whole.get(letters[skipped:])
+            entry = self.spellings.whole.get(read[skipped:])
             if entry:
                 yield skipped, len(letters) - 1, entry
                 return
@@ -287,6 +266,12 @@ def _times(numbers: Iterable[int]) -> dict[int, int]:
     for number in numbers:
         times[number] = times.get(number, 0) + 1
     return times
+
+
+def _letters(text: str) -> str:
+    """Return a text with digits read as letters; with those that are two letters, once as each."""
+    read = TOGETHER.read(text)
+    return f"{read} {TOGETHER.read(text.replace(ONE, 'l'))}" if ONE in text else read
 
 
 def _leet(text: str) -> str:

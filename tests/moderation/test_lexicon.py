@@ -275,7 +275,8 @@ def test_everyday_words_and_names_of_other_languages_are_left_alone(text: str) -
 @pytest.mark.parametrize(
     "text",
     [
-        "a 600k house", "600k-700k", "$60.5k, 90-k", "N16", "N-16's", "class 3б", "f46", "64hp", "57rd", "5pcs", "NE16",
+        "a 600k house", "1 5 7 3", "W 5 L 3", "h 1 t", "600k-700k", "$60.5k, 90-k", "N16", "N-16's", "class 3б",
+        "f46", "64hp", "57rd", "5pcs", "NE16",
         "A–Z", "known as… the", "such as— you know", "as– he", "he said it “as”", "»so wo…«", "у нее в хвосте",
         "ein Trenner", "Андре Жид",
     ],
@@ -285,7 +286,27 @@ def test_numbers_codes_and_typography_are_no_disguise(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["g00k", "sp1c", "5h1t", "4ss", "n166a", "fuc— you", "sh—t", "as*", "f*ck", "b00bs 8itch"]
+    "text",
+    [
+        "g00k",
+        "sp1c",
+        "5h1t",
+        "4ss",
+        "n166a",
+        "fuc— you",
+        "sh—t",
+        "as*",
+        "f*ck",
+        "b00bs 8itch",
+        "bul1shit",
+        "5hiiit",
+        "s h 1 t",
+        "b i 7 c h",
+        "a sh1t",
+        "aˢˢʰᵒˡᵉ",
+        "slutslut",
+        "shitfuck",
+    ],
 )
 def test_digits_and_signs_are_seen_through_in_words(text: str) -> None:
     assert flagged(text)
