@@ -29,11 +29,12 @@ def _lettered(chunk: str, word: str, spellings: Spellings) -> bool:
     """Say whether digits in a word are letters of it: a number, a code or a unit is no respelled word."""
     if NUMBER.fullmatch(chunk):
         return False
-    digits, letters = sum(map(str.isdigit, chunk)), sum(map(str.isalpha, chunk))
-    coded = digits >= letters and not (chunk[0].isdigit() and chunk[-1].isdigit())
-    if not (coded or UNIT.fullmatch(chunk)):
+    digits, letters = list(filter(str.isdigit, chunk)), sum(map(str.isalpha, chunk))
+    coded = len(digits) >= letters and not (chunk[0].isdigit() and chunk[-1].isdigit())
+    if word in spellings.whole or not (coded or UNIT.fullmatch(chunk)):
         return True
-    return word in spellings.whole or (digits == 1 and collapse(word) in spellings.whole)
+    thin = collapse(word)
+    return len(thin) > SHORT and thin in spellings.whole and len(set(digits)) == 1  # a digit drawn out, or a letter
 
 
 def _ends(name: str, word: str, spellings: Spellings) -> bool:

@@ -64,7 +64,7 @@ class Matcher:
         if folded.drawn_out and folded.squeezed:
             found += self._squeezed(folded, Excuses(self.spellings, folded))
         if folded.mixed:
-            found += self._read(folded.mixed, _letters, self._together)
+            found += self._read(folded.mixed, TOGETHER.read, self._together)
         if folded.leetish:
             found += self._read(folded.symbolic, _leet, self._leet)
         for word, start in folded.veiled:
@@ -180,7 +180,7 @@ class Matcher:
         distinct = {chunk for chunk, _ in chunks} - CONTRACTIONS
         if not distinct:
             return []
-        text = read(" ".join(distinct))
+        text = " ".join(_both(read, " ".join(distinct)))
         if known.isdisjoint(text.split()):
             thin = collapse(text)
             if thin == text or known.isdisjoint(thin.split()):
@@ -192,12 +192,11 @@ class Matcher:
 
     def _together(self, chunk: str) -> Match | None:
         """Return what a word means when the signs in it are left out."""
-        word = TOGETHER.read(chunk)
-        entry = self._known(word)
-        if entry is None and ONE in chunk:
-            word = TOGETHER.read(chunk.replace(ONE, "l"))
+        for word in _both(TOGETHER.read, chunk):
             entry = self._known(word)
-        if entry is None or word in self.spellings.innocent_words or not meant(chunk, word, self.spellings):
+            if entry and word not in self.spellings.innocent_words and meant(chunk, word, self.spellings):
+                break
+        else:
             return None
         apart = APART.read(chunk)
         pieces = apart.split()
@@ -207,8 +206,10 @@ class Matcher:
 
     def _leet(self, chunk: str) -> Match | None:
         """Return what a word means when the symbols in it are read as letters."""
-        entry = self._known(_leet(chunk))
-        return (0, len(chunk), entry) if entry else None
+        for word in _both(_leet, chunk):
+            if entry := self._known(word):
+                return 0, len(chunk), entry
+        return None
 
     def _known(self, word: str) -> Entry | None:
         return self.spellings.words.get(word) or self.spellings.words.get(collapse(word))
@@ -268,10 +269,11 @@ def _times(numbers: Iterable[int]) -> dict[int, int]:
     return times
 
 
-def _letters(text: str) -> str:
-    """Return a text with digits read as letters; with those that are two letters, once as each."""
-    read = TOGETHER.read(text)
-    return f"{read} {TOGETHER.read(text.replace(ONE, 'l'))}" if ONE in text else read
+def _both(read: Callable[[str], str], text: str) -> Iterator[str]:
+    """Yield a text as it reads, and once more with the digit that stands for two letters as the other one."""
+    yield read(text)
+    if ONE in text:
+        yield read(text.replace(ONE, "l"))
 
 
 def _leet(text: str) -> str:
