@@ -104,20 +104,20 @@ ATE = frozenset({"aß", "Aß"})
 SURNAME = re.compile(
     r" (?!(?:Pic|Move|Energy|Joke|Size|Head|Face)s?\b)(?:(?:[A-Z]\.|[Vv]an|[Dd]e) )?[A-Z]\w*[a-z]{2}\b"
 )
-NOUN = r"an?|the|your|my|his|her|their|this|that|such|big|little|no"
-NO_NAME = re.compile(rf"(?:^|\W)(?:[A-Z]\w*|{NOUN}) $")
+BEFORE_NOUNS = ("a", "an", "the", "your", "my", "his", "her", "their", "this", "that", "such", "big", "little", "no")
+NO_NAME = re.compile(rf"(?:^|\W)(?:[A-Z]\w*|{'|'.join(BEFORE_NOUNS)}) $")
 """What stands before a noun, or before anything where each word has a capital."""
-NO_VERB = re.compile(rf"(?:^|\W)(?:{NOUN}) $", re.IGNORECASE)
+ATE_BY_NOBODY = tuple(f" {word} " for word in BEFORE_NOUNS)
 NEAR = 20
 """Characters before a word in which the one before it is looked for."""
 
 
 def named(source: str, start: int, end: int) -> bool:
     """Say whether a word is a name, the given name before a surname, or the past tense of German "essen"."""
-    word, before = source[start:end], source[max(start - NEAR, 0) : start]
+    word, before = source[start:end], f" {source[max(start - NEAR, 0) : start]}"
     if word in GIVEN:
         return SURNAME.match(source, end) is not None and not NO_NAME.search(before)
-    return word in PROPER or (word in ATE and not NO_VERB.search(before))
+    return word in PROPER or (word in ATE and not before.lower().endswith(ATE_BY_NOBODY))
 
 
 HYPHENS = "-\u2010\u2011\u2012\u2013\u2014\u2015"
