@@ -97,6 +97,7 @@ LIGATURES = {
     "\u0130": "i",
 }
 CASED = (*range(0x370, 0x530),)
+CYRILLIC_CAPITALS = (*range(0x410, 0x430),)
 
 ACTIVE = {ord("&"): "*", ord("<"): "(", ord(">"): ")"}
 """What could open markup is replaced, so that no folding makes new markup and folding twice is folding once."""
@@ -116,6 +117,8 @@ def table() -> dict[int, str]:
     folded |= dict.fromkeys(map(ord, QUOTES), '"') | dict.fromkeys(map(ord, APOSTROPHES), "'")
     folded |= dict.fromkeys(SPACES, " ")
     folded |= dict.fromkeys(MARKS, "") | dict.fromkeys(INVISIBLE, "")
+    for point in CYRILLIC_CAPITALS:  # or a word in capitals would be another one than in small letters
+        folded.setdefault(ord(chr(point).lower()), folded.get(point, chr(point).lower()))
     for point in CASED:
         decomposed = unicodedata.normalize("NFD", chr(point).lower())
         folded.setdefault(point, "".join(folded.get(ord(part), part) for part in decomposed))

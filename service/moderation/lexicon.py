@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -77,13 +78,14 @@ TWINS = frozenset("авекмнорстухіјѕԁһԛԝьӏ")
 
 NATIVE = re.compile("[\u0400-\u052f\u0300-\u036f .,_'\u2019\u02bc-]*")
 """Cyrillic letters and what may stand between them: nothing that stands for another letter."""
-VOWELS = str.maketrans("ёєэіїы", "еееиии")
-"""Those that people who write two of the languages take for each other."""
+VOWELS = str.maketrans("єэіы", "ееии")
+"""Those that people who write two of the languages take for each other, without their marks."""
 
 
 def native(source: str) -> str:
-    """Return the Cyrillic letters of a word, apart from the Latin ones that several of them look like."""
-    return collapse(re.sub(r"[\W_]", "", source.lower()).translate(VOWELS))
+    """Return the Cyrillic letters of a word without marks, apart from the Latin ones that several of them look like."""
+    letters = re.sub(r"[\W_]", "", unicodedata.normalize("NFD", source.lower()))
+    return collapse(letters.translate(VOWELS))
 
 
 def plausible(word: str, source: str) -> bool:
